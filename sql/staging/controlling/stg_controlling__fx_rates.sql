@@ -1,0 +1,7 @@
+select
+    currency,
+    date,
+    rate,
+    _batch_id,
+    _row
+from landing.controlling__fx_rates

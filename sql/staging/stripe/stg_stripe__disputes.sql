@@ -1,0 +1,28 @@
+with source as (
+
+    select
+        *,
+        -- How many minor units make one unit: 100 for most currencies, 1 where there are no minor units.
+        case
+            when lower(currency) in (
+                'bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga',
+                'pyg', 'rwf', 'vnd', 'vuv', 'xaf', 'xof', 'xpf'
+            ) then 1
+            when lower(currency) in ('bhd', 'jod', 'kwd', 'omr', 'tnd') then 1000
+            else 100
+        end as minor_units
+    from landing.stripe__disputes
+
+)
+
+select
+    id,
+    charge,
+    currency,
+    reason,
+    status,
+    div_round(amount, minor_units, 2) as amount,
+    created,
+    _batch_id,
+    _row
+from source

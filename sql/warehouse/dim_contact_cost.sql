@@ -1,0 +1,5 @@
+select
+    department,
+    channel,
+    cost_eur
+from staging.stg_controlling__contact_costs

@@ -1,0 +1,103 @@
+with placed as (
+
+    select
+        touchpoints.*,
+        coalesce(joined.journey_id, touchpoints.matter_id) as journey_id
+    from warehouse.int_matter_journey as joined
+    right join warehouse.int_touchpoint as touchpoints on touchpoints.matter_id = joined.matter_id
+
+),
+
+stepped as (
+
+    select
+        *,
+        row_number() over (partition by journey_id order by occurred_at, kind_order, source_id) as step,
+        lag(department) over (partition by journey_id order by occurred_at, kind_order, source_id) as previous_department,
+        coalesce(
+            lag(kind_order) over (partition by journey_id order by occurred_at, kind_order, source_id), 0
+        ) as previous_kind_order,
+        lag(occurred_at) over (partition by journey_id order by occurred_at, kind_order, source_id) as previous_at
+    from placed
+
+),
+
+kinds as (
+
+    select * from warehouse.dim_touchpoint_kind
+
+),
+
+-- The first step of a journey has none before it.
+previous_kinds as (
+
+    select
+        kind_order,
+        kind
+    from kinds
+    union all
+    select
+        0 as kind_order,
+        cast(null as varchar) as kind
+
+),
+
+costs as (
+
+    select * from warehouse.dim_contact_cost
+
+),
+
+final as (
+
+    select
+        kinds.kind || ':' || stepped.source_id as touchpoint_id,
+        stepped.customer_id,
+        stepped.journey_id,
+        stepped.matter_id,
+        case
+            when kinds.subject_type = 'order' then stepped.order_id
+            when kinds.subject_type = 'ticket' then cast(stepped.ticket_id as varchar)
+            when stepped.invoice_id is not null then stepped.invoice_id
+            -- Without an invoice, a payment is a matter of its own and names it.
+            else substr(stepped.matter_id, 9)
+        end as subject_id,
+        stepped.source_id,
+        stepped.order_id,
+        stepped.ticket_id,
+        stepped.invoice_id,
+        kinds.kind,
+        stepped.department,
+        stepped.channel,
+        kinds.direction,
+        case
+            when kinds.subject_type = 'invoice' and stepped.invoice_id is null then 'payment'
+            else kinds.subject_type
+        end as subject_type,
+        kinds.source_system,
+        kinds.source_object,
+        stepped.satisfaction,
+        previous_kinds.kind as previous_kind,
+        stepped.previous_department,
+        stepped.kind_order,
+        stepped.step,
+        stepped.amount_eur,
+        case when kinds.is_contact then coalesce(costs.cost_eur, 0) end as contact_cost_eur,
+        kinds.is_contact,
+        case when kinds.is_contact then costs.cost_eur is not null end as has_contact_cost,
+        coalesce(stepped.previous_department <> stepped.department, false) as is_handoff,
+        stepped.previous_at,
+        stepped.occurred_at
+    -- The side that is looked up stands first: its rows are what a hash join holds in memory.
+    from costs
+    right join (
+        previous_kinds
+        inner join (
+            kinds
+            inner join stepped on stepped.kind_order = kinds.kind_order
+        ) on stepped.previous_kind_order = previous_kinds.kind_order
+    ) on stepped.department = costs.department and stepped.channel = costs.channel
+
+)
+
+select * from final

@@ -1,0 +1,210 @@
+//! The command line as typed. Every flag has a variable `URAMAKI_…`; a flag beats the variable, the variable beats the file.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "uramaki",
+    version,
+    about = "The company's data, cut by customer: extracts to customer journeys, every night, with proof",
+    after_help = "Exit codes: 0 done · 1 the run failed · 2 wrong usage or configuration · 3 a data check failed · 4 another run holds the warehouse"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The project's folder (default: this folder, or the nearest above it, with uramaki.yaml)
+    #[arg(long, global = true, value_name = "DIR", env = "URAMAKI_PROJECT")]
+    pub project: Option<PathBuf>,
+    /// Where tables are published, instead of the project file's: a folder, s3://, gs:// or az://
+    #[arg(long, global = true, value_name = "URL", env = "URAMAKI_WAREHOUSE")]
+    pub warehouse: Option<String>,
+    /// Where extracts lie, instead of the project file's: a folder, s3://, gs://, az:// or http(s)://
+    #[arg(long, global = true, value_name = "URL", env = "URAMAKI_DROP")]
+    pub drop: Option<String>,
+    /// How the narration on stderr is written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "URAMAKI_LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// Colours in text
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "URAMAKI_COLOR")]
+    pub color: Color,
+    /// Say more (-vv: still more)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, global = true, env = "URAMAKI_QUIET")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Begin a new project: project file, pipelines, models and sample extracts
+    Init(InitArgs),
+    /// Compile everything, touch no data; all errors at once
+    Check(CheckArgs),
+    /// What a run would do, and why
+    Plan(PlanArgs),
+    /// Read what is new, build what it changes, check it, publish it
+    Run(RunArgs),
+    /// Ask the published tables
+    Query(QueryArgs),
+    /// History: inputs, outputs, balance, checks, timings
+    Runs(RunsArgs),
+    /// Rows that did not follow their contract
+    Quarantine(QuarantineArgs),
+    /// Make extracts of any size, with their truth
+    Generate(GenerateArgs),
+    /// JSON Schemas of the project's files, for editors
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The new project's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Do not look at stores either (the default: `check` touches no data)
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The business day that the run stands for (default: the newest date among the files)
+    #[arg(long, value_name = "DATE", env = "URAMAKI_AS_OF")]
+    pub as_of: Option<NaiveDate>,
+    /// Models: name, layer.name, +name, name+, tag:x
+    #[arg(long, value_name = "SEL", env = "URAMAKI_SELECT")]
+    pub select: Vec<String>,
+    /// Read and build everything again from the archive
+    #[arg(long, env = "URAMAKI_FULL_REFRESH")]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Workers (default: the machine's cores)
+    #[arg(long, value_name = "N", env = "URAMAKI_THREADS")]
+    pub threads: Option<usize>,
+    /// Memory for operators before they spill, as 512MiB or 2GiB (default: half of the machine's)
+    #[arg(long, value_name = "SIZE", env = "URAMAKI_MEMORY")]
+    pub memory: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// One SELECT
+    #[arg(required_unless_present = "file")]
+    pub sql: Option<String>,
+    /// A file with the SELECT
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    pub file: Option<PathBuf>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Table, env = "URAMAKI_FORMAT")]
+    pub format: Format,
+    /// Where the answer is written, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The tables as this run published them
+    #[arg(long, value_name = "N")]
+    pub run: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Csv,
+    Json,
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    pub verb: Option<RunsVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsVerb {
+    /// One line a run
+    List,
+    /// One run: inputs, balance, tables with their files, checks, timings
+    Show {
+        /// The run's number
+        run: u64,
+        /// The manifest itself
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct QuarantineArgs {
+    #[command(subcommand)]
+    pub verb: Option<QuarantineVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum QuarantineVerb {
+    /// Counts by object, column and reason; no content
+    List,
+    /// The rows of one file, with their raw text
+    Show {
+        /// The file's name in the drop folder: shopify/orders/2026-11-20.csv
+        file: String,
+    },
+    /// Note in quarantine-releases.csv that a row was dealt with
+    Release {
+        /// file:line, as `quarantine show` gives it
+        row: String,
+        /// Who decided it
+        #[arg(long)]
+        who: String,
+        /// Why
+        #[arg(long)]
+        why: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The folder for drop/ and truth.json
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// How many people
+    #[arg(long, default_value_t = 200)]
+    pub customers: u64,
+    /// How many nights
+    #[arg(long, default_value_t = 3)]
+    pub nights: u32,
+    /// The same seed makes the same bytes
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

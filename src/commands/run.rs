@@ -1,0 +1,146 @@
+//! `uramaki run`: the nightly job, and its summary.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::RunArgs;
+use crate::config::{self, Project};
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::output::{self, Narrator, thousands};
+use crate::runs::run::{self, Ended, Report, Request};
+
+pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &Narrator) -> Result<()> {
+    let request = Request {
+        as_of: args.plan.as_of,
+        select: args.plan.select.clone(),
+        full_refresh: args.plan.full_refresh,
+        threads,
+        memory: memory(project, args)?,
+    };
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stopped = |kind, word: &str| {
+        Err(Error::new(kind, Diagnostic::new(format!("{word}; nothing was published")).hint("the next run starts clean")))
+    };
+    let ended = tokio::select! {
+        ended = run::run(project, &request, narrator) => ended?,
+        _ = interrupt.recv() => return stopped(Kind::Interrupted, "interrupted"),
+        _ = terminate.recv() => return stopped(Kind::Terminated, "terminated"),
+    };
+    match ended {
+        Ended::Unchanged { run, as_of, warnings, seconds } => {
+            for warning in &warnings {
+                narrator.warn(&format!("warning: {warning}"));
+            }
+            super::print(&format!(
+                "nothing changed since run {run} (as of {as_of}): no new run, {seconds:.1} s\nwarehouse: {}",
+                project.warehouse
+            ))
+        }
+        Ended::Published(report) => super::print(&summary(project, &report)),
+    }
+}
+
+fn memory(project: &Project, args: &RunArgs) -> Result<usize> {
+    let bytes = match &args.memory {
+        Some(text) => config::size(text)
+            .map_err(|e| Error::config(format!("--memory: {e}")).hint("say it as 512MiB or 2GiB"))?,
+        None => project.memory.unwrap_or_else(|| total_memory() / 2),
+    };
+    const LEAST: u64 = 64 << 20;
+    if bytes < LEAST {
+        return Err(Error::config("--memory must be at least 64MiB"));
+    }
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+/// The machine's memory (Linux), or 4 GiB where it does not say.
+fn total_memory() -> u64 {
+    std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|l| l.starts_with("MemTotal:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        })
+        .map_or(4 << 30, |kib| kib * 1024)
+}
+
+/// What a person wants to know in the morning.
+fn summary(project: &Project, report: &Report) -> String {
+    let manifest = &report.manifest;
+    let mut out = vec![format!("run {} of {}, as of {}", manifest.run, project.name, manifest.as_of)];
+    if let Some(recovered) = &report.recovered {
+        out.push(format!("  {recovered}"));
+    }
+    out.push(String::new());
+    out.push(format!(
+        "came in: {} new files, {} unchanged{}",
+        report.new_files,
+        report.unchanged_files,
+        if report.later_files > 0 { format!(", {} dated later", report.later_files) } else { String::new() }
+    ));
+    out.push(format!(
+        "  {:<28}{:>7}{:>13}{:>13}{:>13}{:>10}{:>13}{:>13}",
+        "object", "files", "rows", "accepted", "quarantined", "repeated", "keys", "superseded"
+    ));
+    for (name, b) in &manifest.objects {
+        out.push(format!(
+            "  {name:<28}{:>7}{:>13}{:>13}{:>13}{:>10}{:>13}{:>13}",
+            thousands(b.files),
+            thousands(b.rows),
+            thousands(b.accepted),
+            thousands(b.quarantined),
+            thousands(b.repeated),
+            thousands(b.keys),
+            thousands(b.superseded + b.outdated)
+        ));
+    }
+    let quarantined: u64 = manifest.objects.values().map(|b| b.quarantined).sum();
+    out.push(String::new());
+    if quarantined > 0 {
+        out.push(format!("quarantined: {} rows (uramaki quarantine list)", thousands(quarantined)));
+        for (name, b) in manifest.objects.iter().filter(|(_, b)| b.quarantined > 0) {
+            let reasons: Vec<String> = b.by_reason.iter().map(|(r, n)| format!("{r} {}", thousands(*n))).collect();
+            out.push(format!("  {name:<28}{}", reasons.join(", ")));
+        }
+    } else {
+        out.push("quarantined: nothing".to_string());
+    }
+    for warning in &manifest.warnings {
+        out.push(format!("  note: {warning}"));
+    }
+    out.push(String::new());
+    out.push(format!("built: {} of {} tables have a new version", report.changed.len(), manifest.tables.len()));
+    for (name, table) in manifest.tables.iter().filter(|(n, _)| n.starts_with("marts.")) {
+        let mark = if report.changed.contains(name) { "new" } else { "as before" };
+        out.push(format!("  {name:<34}{:>12} rows  version {} ({mark})", thousands(table.rows), table.version));
+    }
+    out.push(String::new());
+    let warned: u64 = report.verdict.warned.iter().map(|w| w.1).sum();
+    out.push(format!(
+        "checks: {} made, no error, {} warned ({} rows)",
+        thousands(manifest.checks.len() as u64),
+        report.verdict.warned.len(),
+        thousands(warned)
+    ));
+    for (name, offenders) in &report.verdict.warned {
+        out.push(format!("  warn: {name}: {} rows", thousands(*offenders)));
+    }
+    out.push(String::new());
+    let stages = ["landing", "newest versions", "building", "checks", "commit"];
+    let timings: Vec<String> = manifest
+        .stages
+        .iter()
+        .filter(|s| stages.contains(&s.name.as_str()))
+        .map(|s| format!("{} {:.1} s", s.name, s.seconds))
+        .collect();
+    out.push(format!(
+        "took {:.1} s ({}), at most {} of memory",
+        report.seconds,
+        timings.join(", "),
+        output::bytes(output::peak_memory())
+    ));
+    out.push(format!("marts: {}/marts (Delta tables)", project.warehouse));
+    out.push("ask them: uramaki query \"select * from marts.customer_360 limit 5\"".to_string());
+    out.push(format!("this run: uramaki runs show {}", manifest.run));
+    out.join("\n")
+}

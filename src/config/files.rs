@@ -1,0 +1,134 @@
+//! The project's files: found in sorted order, each read once, never through a link that leads outside.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::project::ProjectFile;
+use crate::error::Diagnostic;
+
+pub const PROJECT_FILE: &str = "uramaki.yaml";
+pub const RELEASES_FILE: &str = "quarantine-releases.csv";
+pub const OVERRIDES_FILE: &str = "identity-overrides.csv";
+
+/// Everything that was found and read, by path.
+pub struct Files {
+    pub all: Vec<ProjectFile>,
+}
+
+impl Files {
+    /// Reads the project's files below `root` (which is canonical).
+    pub fn read(root: &Path, findings: &mut Vec<Diagnostic>) -> Files {
+        let mut walk = Walk { root, findings, found: Vec::new(), seen: HashSet::new() };
+        for name in [PROJECT_FILE, RELEASES_FILE, OVERRIDES_FILE] {
+            if fs::symlink_metadata(root.join(name)).is_ok() {
+                walk.visit(root.join(name), name.to_string(), &[]);
+            }
+        }
+        for (folder, endings) in [("pipelines", &["yaml", "yml"][..]), ("sql", &["sql", "yml", "yaml"][..])] {
+            if fs::symlink_metadata(root.join(folder)).is_ok() {
+                walk.visit(root.join(folder), folder.to_string(), endings);
+            }
+        }
+        let mut all = walk.found;
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        Files { all }
+    }
+
+    pub fn get(&self, path: &str) -> Option<&ProjectFile> {
+        self.all.iter().find(|file| file.path == path)
+    }
+}
+
+/// A file's text, or a finding that it is none.
+pub fn text<'a>(file: &'a ProjectFile, findings: &mut Vec<Diagnostic>) -> Option<&'a str> {
+    match std::str::from_utf8(&file.bytes) {
+        Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let line = 1 + file.bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() as u64;
+            findings.push(
+                Diagnostic::new("the file is not UTF-8")
+                    .at(file.path.clone(), Some(line))
+                    .hint("save it as UTF-8"),
+            );
+            None
+        }
+    }
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    findings: &'a mut Vec<Diagnostic>,
+    found: Vec<ProjectFile>,
+    /// Folders that were entered, so that a link cannot lead round in a circle.
+    seen: HashSet<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, path: PathBuf, name: String, endings: &[&str]) {
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(error) => {
+                return self.complain(&name, format!("cannot be read: {error}"), "remove it, or mend the link");
+            }
+        };
+        if !real.starts_with(self.root) {
+            let hint = "copy the file into the project: a run is a function of the project's own files";
+            return self.complain(&name, "is a link that leads outside the project".to_string(), hint);
+        }
+        if real.is_dir() {
+            return self.folder(&real, &path, &name, endings);
+        }
+        // `endings` is empty for the files that are named one by one.
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        if !endings.is_empty() && !endings.contains(&ending) {
+            return;
+        }
+        match fs::read(&real) {
+            Ok(bytes) => {
+                let sha256 = hex(&Sha256::digest(&bytes));
+                self.found.push(ProjectFile { path: name, bytes, sha256 });
+            }
+            Err(error) => self.complain(&name, format!("cannot be read: {error}"), "look at its permissions"),
+        }
+    }
+
+    fn folder(&mut self, real: &Path, path: &Path, name: &str, endings: &[&str]) {
+        if endings.is_empty() {
+            return self.complain(name, "is a folder, not a file".to_string(), "remove it");
+        }
+        if !self.seen.insert(real.to_path_buf()) {
+            let hint = "remove the link: each file of the project has one place";
+            return self.complain(name, "is a link to a folder that is read already".to_string(), hint);
+        }
+        let entries = match fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return self.complain(name, format!("cannot be read: {error}"), "look at its permissions");
+            }
+        };
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).collect();
+        names.sort();
+        for child in names {
+            match child.to_str() {
+                // An editor's own files.
+                Some(text) if text.starts_with('.') || text.ends_with('~') => {}
+                Some(text) => self.visit(path.join(text), format!("{name}/{text}"), endings),
+                None => {
+                    let shown = format!("{name}/{}", child.to_string_lossy());
+                    self.complain(&shown, "has a name that is not UTF-8".to_string(), "rename it");
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, name: &str, message: String, hint: &str) {
+        self.findings.push(Diagnostic::new(format!("`{name}` {message}")).at(name, None).hint(hint));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,142 @@
+//! `quarantine-releases.csv`: who dealt with which quarantined row, when and why.
+//!
+//! It is a record that people sign, so it is read strictly: exactly these columns, no empty field.
+
+use super::project::{Pipeline, Release};
+use super::suggest;
+use crate::error::Diagnostic;
+
+const COLUMNS: [&str; 7] = ["who", "when", "why", "system", "object", "file", "line"];
+
+/// Reads the file; `pipelines` are the systems and objects that a line may name.
+pub fn read(path: &str, text: &str, pipelines: &[Pipeline], findings: &mut Vec<Diagnostic>) -> Vec<Release> {
+    let rows = match rows(text) {
+        Ok(rows) => rows,
+        Err((line, message)) => {
+            findings.push(Diagnostic::new(message).at(path, Some(line)).hint("close the quote"));
+            return Vec::new();
+        }
+    };
+    let mut rows = rows.into_iter();
+    let header = rows.next();
+    if header.as_ref().is_none_or(|(_, fields)| fields != &COLUMNS) {
+        findings.push(
+            Diagnostic::new("the header is not that of a list of releases")
+                .at(path, Some(1))
+                .hint(format!("the first line must be: {}", COLUMNS.join(","))),
+        );
+        return Vec::new();
+    }
+    let mut releases = Vec::new();
+    for (line, fields) in rows {
+        match release(&fields, pipelines) {
+            Ok(release) => releases.push(release),
+            Err((message, hint)) => findings.push(Diagnostic::new(message).at(path, Some(line)).hint(hint)),
+        }
+    }
+    releases
+}
+
+fn release(fields: &[String], pipelines: &[Pipeline]) -> Result<Release, (String, String)> {
+    let [who, when, why, system, object, file, line] = fields else {
+        let message = format!("{} fields instead of {}", fields.len(), COLUMNS.len());
+        return Err((message, format!("the columns are {}; put text with a comma in quotes", COLUMNS.join(","))));
+    };
+    for (name, value) in COLUMNS.iter().zip(fields) {
+        if value.trim().is_empty() {
+            return Err((format!("`{name}` is empty"), "a release says who, when, why and which row".to_string()));
+        }
+    }
+    let is_date = chrono::NaiveDate::parse_from_str(when, "%Y-%m-%d").is_ok();
+    if !is_date && chrono::DateTime::parse_from_rfc3339(when).is_err() {
+        let hint = "write a date (2026-11-20) or a time with its zone (2026-11-20T08:15:30Z)";
+        return Err(("`when` is neither a date nor a time".to_string(), hint.to_string()));
+    }
+    let systems: Vec<&str> = pipelines.iter().map(|p| p.system.as_str()).collect();
+    let Some(pipeline) = pipelines.iter().find(|p| p.system == *system) else {
+        return Err((format!("there is no system `{system}`"), suggest::hint(system, "systems", &systems)));
+    };
+    let objects: Vec<&str> = pipeline.objects.iter().map(|o| o.contract.object.as_str()).collect();
+    if !objects.contains(&object.as_str()) {
+        return Err((format!("`{system}` has no object `{object}`"), suggest::hint(object, "objects", &objects)));
+    }
+    let line = match line.parse::<u64>() {
+        Ok(line) if line > 0 => line,
+        _ => return Err(("`line` is no line number".to_string(), "write a whole number, 1 or more".to_string())),
+    };
+    Ok(Release {
+        who: who.clone(),
+        when: when.clone(),
+        why: why.clone(),
+        system: system.clone(),
+        object: object.clone(),
+        file: file.clone(),
+        line,
+    })
+}
+
+/// The line on which a row begins, and its fields.
+type Row = (u64, Vec<String>);
+
+/// The rows of a small CSV text with the line on which each begins. Empty lines are passed over.
+fn rows(text: &str) -> Result<Vec<Row>, (u64, String)> {
+    let mut rows = Vec::new();
+    let (mut fields, mut field) = (Vec::new(), String::new());
+    let (mut line, mut start) = (1, 1);
+    let (mut quoted, mut was_quoted, mut opened) = (false, false, 1);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\n' {
+            line += 1;
+        }
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                field.push('"');
+            }
+            '"' if quoted => quoted = false,
+            _ if quoted => field.push(c),
+            '"' if field.is_empty() && !was_quoted => (quoted, was_quoted, opened) = (true, true, line),
+            ',' => {
+                fields.push(std::mem::take(&mut field));
+                was_quoted = false;
+            }
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\n' => {
+                if !(fields.is_empty() && field.is_empty() && !was_quoted) {
+                    fields.push(std::mem::take(&mut field));
+                    rows.push((start, std::mem::take(&mut fields)));
+                }
+                (was_quoted, start) = (false, line);
+            }
+            '"' => return Err((line, "a quote inside a field that is not quoted".to_string())),
+            _ => field.push(c),
+        }
+    }
+    if quoted {
+        return Err((opened, "a quote is never closed".to_string()));
+    }
+    if !(fields.is_empty() && field.is_empty() && !was_quoted) {
+        fields.push(field);
+        rows.push((start, fields));
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_newlines_and_a_missing_last_newline() {
+        let read = rows("a,b\r\n\"x, \"\"y\"\"\nz\",2\n\nlast,").unwrap();
+        let expected: Vec<Row> = vec![
+            (1, vec!["a".into(), "b".into()]),
+            (2, vec!["x, \"y\"\nz".into(), "2".into()]),
+            (5, vec!["last".into(), String::new()]),
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(rows("a,\"b\nc").unwrap_err().0, 1);
+        assert_eq!(rows("a\nb\"c\"").unwrap_err().0, 2);
+    }
+}

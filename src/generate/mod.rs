@@ -1,0 +1,138 @@
+//! Extracts of a sample company at any size, and the truth about them.
+//!
+//! Lives are simulated, not tables: people who shop, pay, ask and wait. What each system would have handed
+//! over of them each night is written as its extracts; what must come out of those (customers, sums,
+//! frictions, rows in quarantine) is told from the lives themselves, never from the written files and never
+//! by the models' SQL. Same options, same bytes, on any machine.
+//!
+//! Households are made one after another, each from (seed, number), so memory does not grow with their
+//! number except for the lists of frictions in the truth.
+
+mod awkward;
+mod billing;
+mod calendar;
+mod controlling;
+mod friction;
+mod kin;
+mod lives;
+mod model;
+mod names;
+mod rng;
+mod rows;
+mod shop;
+mod special;
+mod support;
+mod tables;
+mod touch;
+mod truth;
+mod world;
+mod write;
+
+use std::fs;
+use std::path::PathBuf;
+
+use chrono::{Days, NaiveDate};
+
+use crate::error::{Error, Result};
+
+pub use write::Compression;
+
+use lives::BLOCK;
+use special::Special;
+use tables::Table;
+use truth::Truth;
+use world::World;
+use write::Drop;
+
+/// What to generate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder that gets `drop/` and `truth.json`; `drop/` must not hold anything yet.
+    pub output: PathBuf,
+    /// People to simulate (special cases come on top).
+    pub customers: u64,
+    /// Nights of extracts: the first holds the backlog, each other what changed since.
+    pub nights: u32,
+    pub seed: u64,
+    /// The business day of the first night.
+    pub first_night: NaiveDate,
+    /// Whether rows and files come with the faults that real extracts have.
+    pub awkward: bool,
+    /// One compression for all files; None: as real folders have it, a few of each.
+    pub compress: Option<Compression>,
+    /// Adds one ticket whose line is so long (mebibytes).
+    pub long_line_mib: Option<u32>,
+}
+
+impl Options {
+    /// The usual options; the last night is 2026-11-20.
+    pub fn new(output: PathBuf, customers: u64, nights: u32, seed: u64) -> Options {
+        let last = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap_or_default();
+        let first_night = last - Days::new(u64::from(nights.max(1)) - 1);
+        Options { output, customers, nights, seed, first_night, awkward: true, compress: None, long_line_mib: None }
+    }
+}
+
+/// What was generated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub files: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub drop: PathBuf,
+    pub truth: PathBuf,
+}
+
+/// Customers whose backlog goes into one file; above that the first night has several, numbered.
+const PART: u64 = 50_000;
+
+/// Writes `drop/` and `truth.json` into the output folder.
+pub fn generate(options: &Options) -> Result<Summary> {
+    if options.customers == 0 || options.nights == 0 {
+        return Err(Error::config("nothing to generate").hint("--customers and --nights must be at least 1"));
+    }
+    let world = World::new(options.seed, options.customers, options.first_night, options.nights);
+    let mut drop = Drop::create(&options.output.join("drop"), &world.dates, options.compress)?;
+    let mut truth = Truth::default();
+    controlling::emit(&world, &mut drop, options.awkward)?;
+    let blocks = options.customers.div_ceil(BLOCK);
+    let part = PART.max(options.customers / 45);
+    for block in 0..blocks {
+        if options.customers > PART {
+            drop.set_part(1 + 2 * (block * BLOCK / part) as u32);
+        }
+        let house = lives::household(&world, block);
+        rows::emit(&world, &mut drop, &house, options.awkward)?;
+        truth.add(&world, &house);
+        if block == 0 && options.awkward {
+            let special = Special::new(&world);
+            special.emit(&world, &mut drop, &mut truth)?;
+            awkward::emit(&world, &mut drop, &special, options.long_line_mib)?;
+        }
+    }
+    for night in 0..world.dates.len() {
+        // The shop hands over a file each night, with its header only where nothing has changed.
+        for table in Table::ALL.into_iter().filter(|t| t.system() == "shopify") {
+            drop.header_only(drop.place(table, night))?;
+        }
+    }
+    let written = drop.finish()?;
+    if options.awkward && options.nights > 1 {
+        // The same bytes once more, under a later date.
+        if let Some((path, rows)) = written.get(&(Table::Fulfillments, 1, 0)) {
+            drop.copy(path, *rows, (Table::Fulfillments, options.nights as usize - 1, 7))?;
+        }
+    }
+    let path = options.output.join("truth.json");
+    let told = truth.json(&world, &drop.counts, drop.files);
+    let mut text = serde_json::to_string_pretty(&told).map_err(|e| Error::failed(e.to_string()))?;
+    text.push('\n');
+    fs::write(&path, text)?;
+    Ok(Summary {
+        files: drop.files,
+        rows: drop.counts.values().map(|c| c.read).sum(),
+        bytes: drop.bytes,
+        drop: options.output.join("drop"),
+        truth: path,
+    })
+}

@@ -1,0 +1,153 @@
+//! Person records from staging, as each pipeline's `person` block says.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+
+use super::normalise::{self, Phones};
+use super::Record;
+use crate::config::project::{Evidence, Object, Person};
+use crate::contract::{BATCH_COLUMN, ROW_COLUMN, utc_micros};
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::landing::newest::{FirstSeen, keys};
+
+/// A record as read, before its phone number is known in one form.
+struct Raw {
+    record: Record,
+    phone: Option<(String, Option<phonenumber::country::Id>)>,
+}
+
+/// The SELECT that yields an object's person records.
+pub fn query(object: &Object, person: &Person, table: &str) -> String {
+    let mut columns: Vec<String> = object.contract.key.clone();
+    columns.extend(person.name.iter().cloned());
+    let optional = [
+        &person.email,
+        &person.phone,
+        &person.street,
+        &person.postcode,
+        &person.city,
+        &person.country,
+        &person.created_at,
+        &person.one_holder_per,
+    ];
+    columns.extend(optional.into_iter().flatten().cloned());
+    columns.extend([BATCH_COLUMN.to_string(), ROW_COLUMN.to_string()]);
+    columns.sort();
+    columns.dedup();
+    let list = columns.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ");
+    match &person.where_sql {
+        Some(condition) => format!("select {list} from {table} where {condition}"),
+        None => format!("select {list} from {table}"),
+    }
+}
+
+/// The person records of one object.
+pub async fn records(
+    context: &SessionContext,
+    object: &Object,
+    person: &Person,
+    table: &str,
+    first_seen: &FirstSeen,
+    default_country: &str,
+) -> Result<Vec<Record>> {
+    let doing = format!("reading the person records of {}", object.contract.label());
+    let frame = context.sql(&query(object, person, table)).await.map_err(|e| engine::failed(&doing, &e))?;
+    let mut stream = frame.execute_stream().await.map_err(|e| engine::failed(&doing, &e))?;
+    let mut raws = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|e| engine::failed(&doing, &e))?;
+        read(&batch, object, person, first_seen, default_country, &mut raws)?;
+    }
+    let phones = Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
+    Ok(raws
+        .into_iter()
+        .map(|raw| {
+            let phone = raw.phone.and_then(|(text, region)| phones.get(&text, region));
+            Record { phone, ..raw.record }
+        })
+        .collect())
+}
+
+fn read(
+    batch: &RecordBatch,
+    object: &Object,
+    person: &Person,
+    first_seen: &FirstSeen,
+    default_country: &str,
+    raws: &mut Vec<Raw>,
+) -> Result<()> {
+    let contract = &object.contract;
+    let text = |name: &str| Texts::of(batch, name);
+    let optional = |name: &Option<String>| name.as_deref().map(text).transpose();
+    let ids = contract.key.iter().map(|k| text(k)).collect::<Result<Vec<_>>>()?;
+    let names = person.name.iter().map(|n| text(n)).collect::<Result<Vec<_>>>()?;
+    let (email, phone, country) = (optional(&person.email)?, optional(&person.phone)?, optional(&person.country)?);
+    let (street, postcode, city) = (optional(&person.street)?, optional(&person.postcode)?, optional(&person.city)?);
+    let (holder, batches) = (optional(&person.one_holder_per)?, text(BATCH_COLUMN)?);
+    let created = match &person.created_at {
+        Some(name) => Some(
+            cast(column(batch, name)?, &utc_micros()).map_err(|e| Error::failed(format!("reading `{name}`: {e}")))?,
+        ),
+        None => None,
+    };
+    let rows = column(batch, ROW_COLUMN)?.as_primitive::<Int64Type>().clone();
+    let keys = keys(batch, &contract.key)?;
+    for i in 0..batch.num_rows() {
+        let get = |texts: &Option<Texts>| texts.as_ref().and_then(|t| t.get(i));
+        let name = names.iter().filter_map(|n| n.get(i)).map(|n| n.trim().to_string()).filter(|n| !n.is_empty());
+        let name = name.collect::<Vec<_>>().join(" ");
+        let own_country = get(&country);
+        let region = normalise::region(own_country.as_deref(), default_country);
+        let holder = get(&holder).and_then(|h| normalise::email(&h));
+        raws.push(Raw {
+            phone: get(&phone).filter(|p| !p.trim().is_empty()).map(|p| (p, region)),
+            record: Record {
+                system: contract.system.clone(),
+                object: contract.object.clone(),
+                id: ids.iter().filter_map(|t| t.get(i)).collect::<Vec<_>>().join("\u{1f}"),
+                first_rank: first_seen.of(keys[i]),
+                name: (!name.is_empty()).then_some(name),
+                email: get(&email).and_then(|e| normalise::email(&e)),
+                phone: None,
+                street: get(&street),
+                postcode: get(&postcode),
+                city: get(&city),
+                country: own_country,
+                first_seen_at: created.as_ref().and_then(|c| {
+                    let times = c.as_primitive::<TimestampMicrosecondType>();
+                    (!times.is_null(i)).then(|| times.value(i))
+                }),
+                holder,
+                links_by_email: person.links.contains(&Evidence::Email),
+                links_by_phone: person.links.contains(&Evidence::Phone),
+                batch: batches.get(i).unwrap_or_default(),
+                row: rows.value(i),
+            },
+        });
+    }
+    Ok(())
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a arrow::array::ArrayRef> {
+    batch.column_by_name(name).ok_or_else(|| Error::failed(format!("the person records have no column `{name}`")))
+}
+
+/// A column as text, whatever its type.
+struct Texts(arrow::array::ArrayRef);
+
+impl Texts {
+    fn of(batch: &RecordBatch, name: &str) -> Result<Texts> {
+        let texts = cast(column(batch, name)?, &DataType::Utf8View)
+            .map_err(|e| Error::failed(format!("reading `{name}`: {e}")))?;
+        Ok(Texts(texts))
+    }
+
+    fn get(&self, i: usize) -> Option<String> {
+        let texts = self.0.as_string_view();
+        (!texts.is_null(i)).then(|| texts.value(i).to_string())
+    }
+}

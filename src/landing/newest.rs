@@ -1,0 +1,359 @@
+//! Which version of a key counts: the greatest cursor, then the later file, then the later row.
+//!
+//! Batches stay as they landed; what comes out are positions of rows to leave out. Keys are held as 128-bit numbers: whole numbers as
+//! they are, texts by two independent hashes.
+
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use crate::contract::Contract;
+use crate::error::{Error, Result};
+use crate::manifest::DataFile;
+use crate::store::Store;
+
+/// The batches of one object that count, in file order.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    pub batches: Vec<Ranked>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Ranked {
+    pub id: String,
+    pub landed: DataFile,
+    /// Place of the batch's file in the file order of all objects.
+    pub rank: u32,
+    /// Place of the first file that held these bytes.
+    pub first_rank: u32,
+}
+
+/// What counts.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// Per batch: positions of superseded rows, ascending.
+    pub superseded: Vec<Vec<u64>>,
+    pub keys: u64,
+    pub first_seen: FirstSeen,
+}
+
+/// The first file, by rank, that held a key.
+#[derive(Debug, Default)]
+pub struct FirstSeen {
+    default: u32,
+    known: HashMap<u128, u32, KeyHash>,
+}
+
+impl FirstSeen {
+    pub fn of(&self, key: u128) -> u32 {
+        self.known.get(&key).copied().unwrap_or(self.default)
+    }
+}
+
+/// Keys are hashes already, or small numbers that a multiplication spreads.
+type KeyHash = BuildHasherDefault<Spread>;
+
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u128(&mut self, key: u128) {
+        let mixed = ((key >> 64) as u64 ^ key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Version {
+    cursor: i128,
+    batch: u32,
+    row: u64,
+    first: u32,
+}
+
+impl Version {
+    fn beats(&self, other: &Version) -> bool {
+        (self.cursor, self.batch, self.row) > (other.cursor, other.batch, other.row)
+    }
+}
+
+/// Finds the rows that are superseded.
+pub async fn resolve(store: &Store, contract: &Contract, sequence: &Sequence) -> Result<Newest> {
+    let batches = &sequence.batches;
+    let mut newest = Newest { superseded: vec![Vec::new(); batches.len()], ..Newest::default() };
+    let Some(largest) = (0..batches.len()).max_by_key(|i| (batches[*i].landed.rows, *i)) else {
+        return Ok(newest);
+    };
+    let mut versions: HashMap<u128, Version, KeyHash> = HashMap::default();
+    for (i, batch) in batches.iter().enumerate().filter(|(i, _)| *i != largest) {
+        hash_batch(store, contract, batch, i, &mut versions, &mut newest.superseded).await?;
+    }
+    // The largest batch (the backlog of the first night, as a rule) need not be held if its keys ascend.
+    let before = (versions.clone(), newest.superseded.clone());
+    match probe(store, contract, &batches[largest], largest, &mut versions, &mut newest.superseded).await? {
+        Some(own_keys) => {
+            newest.keys = versions.len() as u64 + own_keys;
+        }
+        None => {
+            (versions, newest.superseded) = before;
+            hash_batch(store, contract, &batches[largest], largest, &mut versions, &mut newest.superseded).await?;
+            newest.keys = versions.len() as u64;
+        }
+    }
+    for positions in &mut newest.superseded {
+        positions.sort_unstable();
+    }
+    newest.first_seen = FirstSeen {
+        default: batches[largest].first_rank,
+        known: versions.into_iter().map(|(key, v)| (key, v.first)).collect(),
+    };
+    Ok(newest)
+}
+
+async fn hash_batch(
+    store: &Store,
+    contract: &Contract,
+    batch: &Ranked,
+    index: usize,
+    versions: &mut HashMap<u128, Version, KeyHash>,
+    superseded: &mut [Vec<u64>],
+) -> Result<()> {
+    let mut reader = KeyReader::open(store, contract, batch).await?;
+    let mut row = 0;
+    while let Some((keys, cursors)) = reader.next().await? {
+        for (key, cursor) in keys.into_iter().zip(cursors) {
+            let mine = Version { cursor, batch: index as u32, row, first: batch.first_rank };
+            match versions.entry(key) {
+                Entry::Vacant(slot) => {
+                    slot.insert(mine);
+                }
+                Entry::Occupied(mut slot) => settle(slot.get_mut(), mine, superseded),
+            }
+            row += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The loser is superseded; the winner remembers the first file of both.
+fn settle(held: &mut Version, mine: Version, superseded: &mut [Vec<u64>]) {
+    let first = held.first.min(mine.first);
+    let (winner, loser) = if mine.beats(held) { (mine, *held) } else { (*held, mine) };
+    superseded[loser.batch as usize].push(loser.row);
+    *held = Version { first, ..winner };
+}
+
+/// Reads a batch whose keys ascend against those held; None where they do not ascend.
+async fn probe(
+    store: &Store,
+    contract: &Contract,
+    batch: &Ranked,
+    index: usize,
+    versions: &mut HashMap<u128, Version, KeyHash>,
+    superseded: &mut [Vec<u64>],
+) -> Result<Option<u64>> {
+    let mut reader = KeyReader::open(store, contract, batch).await?;
+    if !reader.numeric {
+        return Ok(None);
+    }
+    let (mut row, mut own, mut last) = (0, 0, None);
+    while let Some((keys, cursors)) = reader.next().await? {
+        for (key, cursor) in keys.into_iter().zip(cursors) {
+            if key & HASHED != 0 || last.is_some_and(|l| key <= l) {
+                return Ok(None);
+            }
+            last = Some(key);
+            let mine = Version { cursor, batch: index as u32, row, first: batch.first_rank };
+            match versions.get_mut(&key) {
+                Some(held) => settle(held, mine, superseded),
+                None => own += 1,
+            }
+            row += 1;
+        }
+    }
+    Ok(Some(own))
+}
+
+/// Marks keys that are hashes; numbers have it clear.
+const HASHED: u128 = 1 << 127;
+
+struct KeyReader {
+    stream: ParquetRecordBatchStream<ObjectReader>,
+    keys: Vec<String>,
+    cursor: Option<String>,
+    /// One key column, so that its order may be the file's.
+    numeric: bool,
+    label: String,
+}
+
+/// A Parquet file on any store.
+struct ObjectReader {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+impl AsyncFileReader for ObjectReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        async move { Ok(self.store.get_range(&self.path, range).await?) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
+        async move {
+            let size = self.size;
+            Ok(Arc::new(ParquetMetaDataReader::new().load_and_finish(self, size).await?))
+        }
+        .boxed()
+    }
+}
+
+impl KeyReader {
+    async fn open(store: &Store, contract: &Contract, batch: &Ranked) -> Result<KeyReader> {
+        let label = contract.label();
+        let broken = |e: parquet::errors::ParquetError| {
+            Error::failed(format!("the landed batch {} of {label} cannot be read: {e}", batch.id))
+                .at(batch.landed.path.clone(), None)
+        };
+        let reader =
+            ObjectReader { store: store.inner(), path: store.path(&batch.landed.path)?, size: batch.landed.bytes };
+        let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(broken)?;
+        let wanted: Vec<&str> =
+            contract.key.iter().chain(&contract.cursor).map(String::as_str).collect();
+        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+        let stream = builder.with_projection(mask).with_batch_size(65_536).build().map_err(broken)?;
+        Ok(KeyReader {
+            stream,
+            keys: contract.key.clone(),
+            cursor: contract.cursor.clone(),
+            numeric: contract.key.len() == 1,
+            label,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<(Vec<u128>, Vec<i128>)>> {
+        let Some(batch) = self.stream.next().await else { return Ok(None) };
+        let batch = batch.map_err(|e| Error::failed(format!("reading a batch of {}: {e}", self.label)))?;
+        let keys = keys(&batch, &self.keys)?;
+        let cursors = match &self.cursor {
+            Some(cursor) => cursors(column(&batch, cursor)?)?,
+            None => vec![0; batch.num_rows()],
+        };
+        Ok(Some((keys, cursors)))
+    }
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    batch.column_by_name(name).ok_or_else(|| Error::failed(format!("a batch has no column `{name}`")))
+}
+
+/// The keys of a batch's rows as numbers.
+pub fn keys(batch: &RecordBatch, names: &[String]) -> Result<Vec<u128>> {
+    if let [name] = names {
+        let column = column(batch, name)?;
+        if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+            return Ok(numbers.values().iter().map(|n| number_key(*n)).collect());
+        }
+        if let Some(texts) = column.as_string_opt::<i32>() {
+            return Ok((0..texts.len()).map(|i| text_key(texts.value(i))).collect());
+        }
+        if let Some(texts) = column.as_string_view_opt() {
+            return Ok((0..texts.len()).map(|i| text_key(texts.value(i))).collect());
+        }
+    }
+    let columns: Vec<&ArrayRef> = names.iter().map(|n| column(batch, n)).collect::<Result<_>>()?;
+    let texts: Vec<ArrayRef> = columns
+        .into_iter()
+        .map(|c| arrow::compute::cast(c, &DataType::Utf8).map_err(|e| Error::failed(format!("reading keys: {e}"))))
+        .collect::<Result<_>>()?;
+    Ok((0..batch.num_rows())
+        .map(|i| {
+            let parts: Vec<&str> = texts.iter().map(|t| t.as_string::<i32>().value(i)).collect();
+            hash(&parts.join("\u{1f}"))
+        })
+        .collect())
+}
+
+fn number_key(n: i64) -> u128 {
+    (n as u64 ^ (1 << 63)) as u128
+}
+
+/// Texts of digits are numbers (that is what shops' ids are), so that ascending files need no table.
+fn text_key(text: &str) -> u128 {
+    let digits = text.as_bytes();
+    if (1..=18).contains(&digits.len()) && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit) {
+        return digits.iter().fold(0u128, |n, d| n * 10 + u128::from(d - b'0'));
+    }
+    hash(text)
+}
+
+fn hash(text: &str) -> u128 {
+    let half = |seed: u64| {
+        // The standard hasher without a random state: the same on every machine.
+        #[allow(deprecated)]
+        let mut hasher = std::hash::SipHasher::new_with_keys(seed, 0x7572_616d_616b_6921);
+        text.hash(&mut hasher);
+        hasher.finish()
+    };
+    (u128::from(half(1)) << 64 | u128::from(half(2))) | HASHED
+}
+
+/// Cursors as numbers that compare as their values do.
+fn cursors(column: &ArrayRef) -> Result<Vec<i128>> {
+    let wide = |values: &[i64]| values.iter().map(|v| i128::from(*v)).collect();
+    Ok(match column.data_type() {
+        DataType::Int64 => wide(column.as_primitive::<Int64Type>().values()),
+        DataType::Timestamp(..) => wide(column.as_primitive::<TimestampMicrosecondType>().values()),
+        DataType::Date32 => column.as_primitive::<Date32Type>().values().iter().map(|v| i128::from(*v)).collect(),
+        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().values().to_vec(),
+        other => return Err(Error::failed(format!("a cursor cannot be of type {other}"))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_keep_texts_and_numbers_apart() {
+        assert_eq!(text_key("1042"), 1042);
+        assert_ne!(text_key("01042"), text_key("1042"));
+        assert!(text_key("in_1042") & HASHED != 0);
+        assert!(number_key(-1) < number_key(0) && number_key(0) < number_key(7));
+    }
+
+    #[test]
+    fn the_greater_cursor_wins_then_the_later_file_then_the_later_row() {
+        let mut superseded = vec![Vec::new(), Vec::new()];
+        let at = |cursor, batch, row| Version { cursor, batch, row, first: batch };
+        let mut held = at(5, 0, 0);
+        settle(&mut held, at(5, 1, 3), &mut superseded);
+        assert_eq!((held.batch, held.row, held.first), (1, 3, 0));
+        settle(&mut held, at(4, 1, 9), &mut superseded);
+        assert_eq!((held.batch, held.row), (1, 3));
+        settle(&mut held, at(5, 1, 10), &mut superseded);
+        assert_eq!(superseded, [vec![0], vec![9, 3]]);
+    }
+}

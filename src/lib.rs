@@ -1,0 +1,20 @@
+//! Uramaki turns a company's data around: cut by department on the way in, cut by customer on the way out.
+
+pub mod catalog;
+pub mod checks;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod contract;
+pub mod engine;
+pub mod error;
+pub mod generate;
+pub mod identity;
+pub mod landing;
+pub mod manifest;
+pub mod models;
+pub mod output;
+pub mod runs;
+pub mod sinks;
+pub mod sources;
+pub mod store;

@@ -1,0 +1,22 @@
+//! The exit boundary: what was typed becomes a command, its error becomes text and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use uramaki::cli::Cli;
+use uramaki::commands;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    commands::narrate(&cli.global);
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            commands::report(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}

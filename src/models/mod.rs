@@ -1,0 +1,7 @@
+//! Models: SELECTs in files, read, put in order, planned and written.
+
+pub mod graph;
+pub mod parameters;
+pub mod plan;
+pub mod select;
+pub mod writer;

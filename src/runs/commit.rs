@@ -1,0 +1,139 @@
+//! The commit: data files, then the manifest by put-if-absent, then the Delta logs. And recovery: whatever a dead run left
+//! is rolled forward (its manifest is there) or swept (it is not).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use crate::config::project::Project;
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::manifest::{self, Manifest, RUNS, Stored};
+use crate::models::writer::sha256;
+use crate::sinks::delta;
+use crate::store::Store;
+
+/// There while a run works, and after one died.
+const MARKER: &str = "_runs/in_progress.json";
+/// Offenders of the last run that failed its checks.
+pub const FAILED: &str = "_failed";
+/// Local files of a run in a local warehouse.
+pub const SCRATCH: &str = "_scratch";
+
+/// A run that is ready: nothing of it can be seen yet. Committing consumes it, so that it happens once.
+pub struct Prepared {
+    pub manifest: Manifest,
+    /// (local file, path in the warehouse)
+    pub files: Vec<(PathBuf, String)>,
+}
+
+/// A run whose manifest is there: readers see it, its Delta logs are to follow.
+pub struct Committed {
+    pub manifest: Manifest,
+}
+
+/// Says that a run is at work.
+pub async fn mark(store: &Store, run: u64) -> Result<()> {
+    store.put(MARKER, Bytes::from(format!("{{\"run\": {run}}}\n"))).await
+}
+
+/// Says that it is through.
+pub async fn unmark(store: &Store) -> Result<()> {
+    store.delete(MARKER).await
+}
+
+impl Prepared {
+    /// The commit point is the manifest's put-if-absent.
+    pub async fn commit(self, store: &Store, project: &Project) -> Result<Committed> {
+        for (local, path) in &self.files {
+            store.import(local, path).await?;
+        }
+        for file in &project.files {
+            let path = format!("{RUNS}/files/{}", file.sha256);
+            if store.head(&path).await?.is_none() {
+                store.put(&path, Bytes::from(file.bytes.clone())).await?;
+            }
+        }
+        let path = Manifest::path(self.manifest.run);
+        if !store.put_if_absent(&path, Bytes::from(self.manifest.to_bytes()?)).await? {
+            return Err(Error::new(
+                Kind::Locked,
+                Diagnostic::new(format!("another run committed as run {} first", self.manifest.run))
+                    .hint("start again: this run published nothing"),
+            ));
+        }
+        Ok(Committed { manifest: self.manifest })
+    }
+}
+
+impl Committed {
+    /// Lets the tables' logs follow the manifest.
+    pub async fn roll_forward(&self, store: &Store, before: Option<&Manifest>) -> Result<()> {
+        delta::roll_forward(store, &self.manifest, before).await
+    }
+}
+
+/// Brings the warehouse into the state of its last manifest. Returns that manifest, and what was done.
+pub async fn recover(store: &Store) -> Result<(Option<Stored>, Option<String>)> {
+    let last = manifest::last(store).await?;
+    let Some(marker) = store.get(MARKER).await? else { return Ok((last, None)) };
+    let died = serde_json::from_slice::<serde_json::Value>(&marker)
+        .ok()
+        .and_then(|v| v.get("run").and_then(serde_json::Value::as_u64));
+    let said = match &last {
+        Some(stored) if died == Some(stored.manifest.run) => {
+            let before = match stored.manifest.run {
+                1 => None,
+                n => Some(manifest::read(store, n - 1).await?.manifest),
+            };
+            delta::roll_forward(store, &stored.manifest, before.as_ref()).await?;
+            format!("run {} had committed and died: its tables were rolled forward", stored.manifest.run)
+        }
+        _ => {
+            let swept = sweep(store).await?;
+            format!("a run died before its commit: {swept} files of it were swept")
+        }
+    };
+    unmark(store).await?;
+    Ok((last, Some(said)))
+}
+
+/// Removes files that no manifest names. Only the holder of the lock may do this.
+async fn sweep(store: &Store) -> Result<u64> {
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    for run in manifest::numbers(store).await? {
+        let manifest = manifest::read(store, run).await?.manifest;
+        named.extend(manifest.project.files.values().map(|digest| format!("{RUNS}/files/{digest}")));
+        for table in manifest.tables.values() {
+            named.extend(table.files.iter().map(|f| f.path.clone()));
+        }
+        for batch in manifest.batches.values() {
+            named.insert(batch.landed.path.clone());
+            named.extend(batch.quarantined.iter().map(|q| q.path.clone()));
+            named.extend(batch.archive.clone());
+        }
+    }
+    let mut swept = 0;
+    let folders = ["landing", "quarantine", "archive", "identity", "warehouse", "marts", SCRATCH, "_runs/files"];
+    for folder in folders {
+        for meta in store.list(folder).await? {
+            let path = store.relative(&meta.location);
+            if !named.contains(&path) && !path.contains("/_delta_log/") {
+                store.delete(&path).await?;
+                swept += 1;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// The manifest's link to the one before.
+pub fn previous_digest(last: Option<&Stored>) -> Option<String> {
+    last.map(|s| s.sha256.clone())
+}
+
+/// A digest over the project's files.
+pub fn project_digest(project: &Project) -> String {
+    let lines: Vec<String> = project.files.iter().map(|f| format!("{} {}\n", f.sha256, f.path)).collect();
+    sha256(lines.concat().as_bytes())
+}

@@ -1,0 +1,121 @@
+//! Compiles the whole project against declared schemas, without data: what `check` does, and a run before it touches anything.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use datafusion::prelude::SessionContext;
+
+use super::tables;
+use crate::catalog;
+use crate::checks::observe::RowChecks;
+use crate::checks::{self, Rule};
+use crate::config::project::{Evidence, Project};
+use crate::engine::{self, Limits};
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::identity::collect;
+use crate::models::graph::{Graph, Model};
+use crate::models::plan;
+use crate::store::Store;
+
+/// What was compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    pub pipelines: usize,
+    pub objects: usize,
+    pub models: BTreeMap<String, usize>,
+    pub checks: usize,
+}
+
+/// Plans every model, every check and the person records; reports all faults at once.
+pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
+    let context = engine::session(&Limits { partitions: 1, ..Limits::default() }, None)?;
+    // Nothing is read: any folder will do.
+    let nowhere = Store::open(&std::env::temp_dir().display().to_string(), 9)?;
+    catalog::prepare(&context, &[&nowhere])?;
+    tables::register_declared(&context, &nowhere, project, graph)?;
+    let mut findings = Vec::new();
+    let mut compiled = Compiled {
+        pipelines: project.pipelines.len(),
+        objects: project.objects().count(),
+        models: BTreeMap::new(),
+        checks: graph.checks.len(),
+    };
+    for name in &graph.order {
+        let Some(model) = graph.models.get(name) else { continue };
+        *compiled.models.entry(model.file.layer.clone()).or_default() += 1;
+        compiled.checks += checks::of_model(&model.file).len();
+        findings.extend(model_findings(&context, model).await);
+    }
+    for check in &graph.checks {
+        match plan::logical(&context, &check.statement, &check.file.sql_path).await {
+            Ok(logical) => findings.extend(plan::refuse_impure(&logical, &check.file.sql, &check.file.sql_path)),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(person_findings(&context, project, graph).await);
+    findings.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
+    findings.dedup();
+    if findings.is_empty() { Ok(compiled) } else { Err(Error { kind: Kind::Config, findings }) }
+}
+
+/// The graph as of now: no result depends on that here.
+pub fn graph(project: &Project) -> Result<Graph> {
+    Graph::build(project, Utc::now())
+}
+
+async fn model_findings(context: &SessionContext, model: &Model) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    match plan::logical(context, &model.statement, &model.file.sql_path).await {
+        Ok(logical) => {
+            findings.extend(plan::refuse_impure(&logical, &model.file.sql, &model.file.sql_path));
+            if let Err(found) = plan::conform(logical, model) {
+                findings.extend(found);
+            }
+        }
+        Err(finding) => findings.push(finding),
+    }
+    let schema = plan::declared_schema(&model.file.spec);
+    for check in checks::of_model(&model.file) {
+        let found = match &check.rule {
+            Rule::Row(_) | Rule::Unique(_) => RowChecks::compile(context, &schema, std::slice::from_ref(&check)).err(),
+            Rule::Relationship { .. } => {
+                let sql = checks::queries::offenders_sql(&check, &model.name);
+                let planned = context.state().create_logical_plan(&sql).await;
+                planned.err().map(|e| checks::observe::unplannable(&check, &e))
+            }
+        };
+        findings.extend(found.into_iter().flat_map(|e| e.findings));
+    }
+    findings
+}
+
+async fn person_findings(context: &SessionContext, project: &Project, graph: &Graph) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for pipeline in &project.pipelines {
+        for object in &pipeline.objects {
+            let Some(person) = &object.person else { continue };
+            let staging = format!("staging.stg_{}", object.contract.table());
+            let table = if graph.models.contains_key(&staging) {
+                staging
+            } else {
+                format!("landing.{}", object.contract.table())
+            };
+            let sql = collect::query(object, person, &table);
+            if let Err(e) = context.state().create_logical_plan(&sql).await {
+                let message = engine::failed("the person records cannot be planned", &e).findings.remove(0).message;
+                findings.push(
+                    Diagnostic::new(message)
+                        .at(&pipeline.file, Some(object.line))
+                        .hint(format!("`person.where` is a SQL condition over the columns of {table}")),
+                );
+            }
+            if person.links.contains(&Evidence::Email) && person.email.is_none() {
+                findings.push(
+                    Diagnostic::new("the records link by e-mail, and name no e-mail column")
+                        .at(&pipeline.file, Some(object.line)),
+                );
+            }
+        }
+    }
+    findings
+}

@@ -1,0 +1,259 @@
+//! Reads the files that the plan names, beside one another, and moves their batches into the warehouse.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::plan::Intake;
+use crate::config::project::{Object, OnRefused, Project};
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::landing::batch::{self, ControlTotals, Landed, NewBatch};
+use crate::manifest::{BatchRecord, FileRecord, Manifest};
+use crate::output::Narrator;
+use crate::sources::drop::Found;
+use crate::store::Store;
+
+/// What is known after reading.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub files: Vec<FileRecord>,
+    pub batches: BTreeMap<String, BatchRecord>,
+    /// Names of files that were new, and that were stated again.
+    pub new_files: usize,
+    pub restated: Vec<String>,
+    /// Files whose bytes came before under another name.
+    pub repeated: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// One file to land: from the drop folder, or from the archive.
+struct Job {
+    found: Found,
+    object: Object,
+    /// Archived bytes of before.
+    archived: Option<BatchRecord>,
+}
+
+/// Lands everything; a refused file ends the run after all others were looked at, so that all refusals show at once.
+pub async fn load(
+    project: &Project,
+    drop: &Store,
+    warehouse: &Store,
+    intake: &Intake,
+    last: Option<&Manifest>,
+    threads: usize,
+    scratch: &Path,
+    narrator: &Narrator,
+) -> Result<Loaded> {
+    let mut loaded = Loaded {
+        files: last.map(|m| m.files.clone()).unwrap_or_default(),
+        batches: last.map(|m| m.batches.clone()).unwrap_or_default(),
+        ..Loaded::default()
+    };
+    let run = last.map_or(1, |m| m.run + 1);
+    let jobs = jobs(project, intake, &loaded)?;
+    let bar = narrator.bar("reading", jobs.len() as u64);
+    let permits = Arc::new(Semaphore::new(threads.max(1)));
+    let mut tasks = JoinSet::new();
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    // The largest first, so that none is left alone at the end.
+    order.sort_by_key(|i| std::cmp::Reverse(jobs[*i].found.bytes));
+    for i in order {
+        let (found, object, archived) = (jobs[i].found.clone(), jobs[i].object.clone(), jobs[i].archived.clone());
+        let (drop, warehouse, permits) = (drop.clone(), warehouse.clone(), permits.clone());
+        let folder = scratch.join(format!("file-{i}"));
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await.map_err(|e| Error::failed(e.to_string()))?;
+            let landed = land(&drop, &warehouse, object, found, archived, &folder).await?;
+            Ok::<_, Error>((i, landed))
+        });
+    }
+    let mut results: BTreeMap<usize, Landed> = BTreeMap::new();
+    while let Some(done) = tasks.join_next().await {
+        let (i, landed) = done.map_err(|e| Error::failed(format!("reading stopped: {e}")))??;
+        bar.advance(&jobs[i].found.name);
+        results.insert(i, landed);
+    }
+    bar.finish();
+    let mut findings = Vec::new();
+    for (i, landed) in results {
+        let job = &jobs[i];
+        match landed {
+            Landed::Batch(batch) => record(&mut loaded, job, *batch, warehouse, run).await?,
+            Landed::Refused { sha256, finding, .. } => {
+                let skip = job.object.on_refused == OnRefused::Skip && job.archived.is_none();
+                if skip {
+                    add_file(&mut loaded, &job.found, sha256, None, Some(finding.message.clone()), run);
+                } else {
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+    if !findings.is_empty() {
+        return Err(Error { kind: Kind::Failed, findings });
+    }
+    loaded.warnings.extend(unsettled(&loaded.files));
+    Ok(loaded)
+}
+
+fn jobs(project: &Project, intake: &Intake, loaded: &Loaded) -> Result<Vec<Job>> {
+    let object = |system: &str, name: &str| {
+        project
+            .objects()
+            .find(|o| o.contract.system == system && o.contract.object == name)
+            .cloned()
+            .ok_or_else(|| Error::failed(format!("no pipeline has {system}/{name}")))
+    };
+    let mut jobs = Vec::new();
+    for record in &intake.again {
+        let batch = record.batch.as_ref().and_then(|id| loaded.batches.get(id)).cloned();
+        jobs.push(Job {
+            found: Found {
+                name: record.name.clone(),
+                system: record.system.clone(),
+                object: record.object.clone(),
+                date: record.date,
+                number: record.number,
+                format: String::new(),
+                compression: compression_of(&record.name),
+                bytes: record.bytes,
+                modified: record.modified,
+                e_tag: record.e_tag.clone(),
+                control: None,
+            },
+            object: object(&record.system, &record.object)?,
+            archived: batch,
+        });
+    }
+    for found in &intake.read {
+        jobs.push(Job { found: found.clone(), object: object(&found.system, &found.object)?, archived: None });
+    }
+    Ok(jobs)
+}
+
+fn compression_of(name: &str) -> Option<String> {
+    name.rsplit_once('.').map(|(_, end)| end).filter(|end| matches!(*end, "gz" | "zst")).map(Into::into)
+}
+
+async fn land(
+    drop: &Store,
+    warehouse: &Store,
+    object: Object,
+    found: Found,
+    archived: Option<BatchRecord>,
+    folder: &Path,
+) -> Result<Landed> {
+    let totals = match &found.control {
+        Some(name) => {
+            let bytes = drop.get(name).await?.ok_or_else(|| Error::failed(format!("`{name}` has gone")))?;
+            Some(ControlTotals::parse(&bytes, name)?)
+        }
+        None => None,
+    };
+    let input = match &archived {
+        Some(batch) => match batch::open_archived(warehouse, batch, found.compression.is_some()).await? {
+            Some(input) => input,
+            None => drop.reader(&found.name).await.map_err(|_| {
+                Error::failed(format!("{} was not archived, and is no longer in the drop folder", found.name))
+                    .at(&found.name, None)
+                    .hint("hand the file over again: its contract has changed")
+            })?,
+        },
+        None => drop.reader(&found.name).await?,
+    };
+    std::fs::create_dir_all(folder)?;
+    let folder = folder.to_path_buf();
+    tokio::task::spawn_blocking(move || {
+        let landed = batch::land(&object, &found, input, totals, &folder)?;
+        Ok(refuse_empty_snapshot(&object, &found, landed))
+    })
+    .await
+    .map_err(|e| Error::failed(format!("reading stopped: {e}")))?
+}
+
+fn refuse_empty_snapshot(object: &Object, found: &Found, landed: Landed) -> Landed {
+    match landed {
+        Landed::Batch(batch) if object.snapshot_full && !object.allow_empty && batch.record.rows_read == 0 => {
+            Landed::Refused {
+                sha256: batch.record.source.clone(),
+                finding: Diagnostic::new(format!(
+                    "{} refused: a full snapshot without a row would delete everything",
+                    object.contract.label()
+                ))
+                .at(&found.name, None)
+                .hint("hand over the whole table again, or say `allow_empty: true` in the pipeline"),
+                is_drift: false,
+            }
+        }
+        other => other,
+    }
+}
+
+async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Store, run: u64) -> Result<()> {
+    let sha256 = batch.record.source.clone();
+    if job.archived.is_some() {
+        let (id, record) = batch.store(warehouse).await?;
+        for file in loaded.files.iter_mut().filter(|f| f.sha256 == sha256 && f.system == record.system && f.object == record.object) {
+            file.batch = Some(id.clone());
+        }
+        loaded.batches.insert(id, record);
+        return Ok(());
+    }
+    let same_name = loaded.files.iter().rposition(|f| f.name == job.found.name);
+    if let Some(at) = same_name
+        && loaded.files[at].sha256 == sha256
+    {
+        // Only its time has changed.
+        let file = &mut loaded.files[at];
+        (file.bytes, file.modified, file.e_tag) = (job.found.bytes, job.found.modified, job.found.e_tag.clone());
+        return Ok(());
+    }
+    if loaded.batches.contains_key(&batch.id) {
+        loaded.repeated.push(job.found.name.clone());
+    }
+    if same_name.is_some() {
+        loaded.restated.push(job.found.name.clone());
+        loaded.warnings.push(format!("{} was restated: the same name came with other bytes", job.found.name));
+    }
+    let unmapped = batch.record.unmapped.clone();
+    if !unmapped.is_empty() {
+        loaded.warnings.push(format!("{}: unmapped columns: {}", job.object.contract.label(), unmapped.join(", ")));
+    }
+    if let Some(control) = batch.record.control.as_deref().filter(|c| c.starts_with("rows only")) {
+        loaded.warnings.push(format!("{}: control totals checked for {control}", job.found.name));
+    }
+    let (id, record) = batch.store(warehouse).await?;
+    loaded.batches.insert(id.clone(), record);
+    add_file(loaded, &job.found, sha256, Some(id), None, run);
+    Ok(())
+}
+
+fn add_file(loaded: &mut Loaded, found: &Found, sha256: String, batch: Option<String>, refused: Option<String>, run: u64) {
+    let restatement = loaded.files.iter().filter(|f| f.name == found.name).count() as u32;
+    loaded.new_files += 1;
+    loaded.files.push(FileRecord {
+        name: found.name.clone(),
+        system: found.system.clone(),
+        object: found.object.clone(),
+        date: found.date,
+        number: found.number,
+        restatement,
+        sha256,
+        bytes: found.bytes,
+        modified: found.modified,
+        e_tag: found.e_tag.clone(),
+        batch,
+        refused,
+        loaded_in: run,
+    });
+}
+
+/// Files that were left out, and whose name has not come again since.
+fn unsettled(files: &[FileRecord]) -> Vec<String> {
+    let last: BTreeMap<&str, &FileRecord> = files.iter().map(|f| (f.name.as_str(), f)).collect();
+    last.values().filter_map(|f| f.refused.as_ref().map(|why| format!("{} was left out: {why}", f.name))).collect()
+}

@@ -1,0 +1,115 @@
+//! Reading what runs have published: whole runs only.
+
+
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::resolve::resolve_table_references;
+
+use super::{plan, tables};
+use crate::catalog;
+use crate::config::Project;
+use crate::config::project::Materialized;
+use crate::engine::{self, Limits};
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::landing::{newest, order};
+use crate::manifest::{self, Manifest};
+use crate::models::graph::Graph;
+use crate::models::plan as planning;
+use crate::store::Store;
+
+/// The manifest of one run, or of the last.
+pub async fn manifest_of(project: &Project, run: Option<u64>) -> Result<(Store, Manifest)> {
+    let store = Store::open(&project.warehouse, 0)?;
+    let stored = match run {
+        Some(run) => Some(manifest::read(&store, run).await?),
+        None => manifest::last(&store).await?,
+    };
+    match stored {
+        Some(stored) => Ok((store, stored.manifest)),
+        None => Err(Error::config(format!("there is no run yet in `{}`", project.warehouse))
+            .hint("`uramaki run` makes one")),
+    }
+}
+
+/// A session that knows the tables of a run. Landing and staging are set up only where they are asked for: finding
+/// the newest versions reads every key.
+pub async fn session(project: &Project, run: Option<u64>, with_landing: bool) -> Result<(SessionContext, Manifest)> {
+    let (store, manifest) = manifest_of(project, run).await?;
+    let context = engine::session(&Limits { partitions: project.partitions, ..Limits::default() }, None)?;
+    catalog::prepare(&context, &[&store])?;
+    for (name, table) in &manifest.tables {
+        tables::register_recorded(&context, &store, name, table)?;
+    }
+    tables::register_calendar(&context, project, manifest.as_of)?;
+    tables::register_rejected(&context, &store, Some(&manifest))?;
+    if with_landing {
+        register_landing(&context, project, &store, &manifest).await?;
+    }
+    Ok((context, manifest))
+}
+
+async fn register_landing(context: &SessionContext, project: &Project, store: &Store, manifest: &Manifest) -> Result<()> {
+    let objects: Vec<_> = project.objects().collect();
+    let sequences = order::sequences(&objects, &manifest.files, &manifest.batches, manifest.as_of);
+    for object in objects {
+        let Some((sequence, _)) = sequences.get(&object.contract.label()) else { continue };
+        let newest = newest::resolve(store, &object.contract, sequence).await?;
+        tables::register_landed(context, store, object, sequence, &newest)?;
+    }
+    let graph = Graph::build(project, plan::end_of_day(project, manifest.as_of)?)?;
+    for name in &graph.order {
+        let Some(model) = graph.models.get(name) else { continue };
+        if model.file.layer != "staging" || model.file.spec.materialized != Materialized::View {
+            continue;
+        }
+        let logical = planning::logical(context, &model.statement, &model.file.sql_path)
+            .await
+            .and_then(|l| planning::conform(l, model).map_err(|mut f| f.remove(0)))
+            .map_err(|finding| Error::new(Kind::Config, finding))?;
+        tables::register_view(context, name, logical, &model.file.sql)?;
+    }
+    Ok(())
+}
+
+/// Runs one SELECT.
+pub async fn query(project: &Project, sql: &str, run: Option<u64>) -> Result<SendableRecordBatchStream> {
+    let wrong = |e: &datafusion::error::DataFusionError| {
+        // The person's own words and the tables' names: nothing of rows stands in a planning error.
+        let text = e.find_root().to_string();
+        let hint = match e.diagnostic() {
+            Some(d) if !d.helps.is_empty() => d.helps.iter().map(|h| h.message.clone()).collect::<Vec<_>>().join("; "),
+            _ => "tables are named layer.name; `uramaki query \"select * from information_schema.tables\"` lists them".into(),
+        };
+        Error::new(Kind::Config, Diagnostic::new(format!("the query cannot be planned: {text}")).hint(hint))
+    };
+    let dialect = datafusion::sql::sqlparser::dialect::GenericDialect {};
+    let mut statements = datafusion::sql::parser::DFParserBuilder::new(sql)
+        .with_dialect(&dialect)
+        .build()
+        .and_then(|mut p| p.parse_statements())
+        .map_err(|e| wrong(&e))?;
+    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(Error::config("say one SELECT"));
+    };
+    let reads = resolve_table_references(&statement, true).map(|r| r.0).unwrap_or_default();
+    let with_landing = reads.iter().any(|t| matches!(t.schema(), Some("landing" | "staging")));
+    let (context, _) = session(project, run, with_landing).await?;
+    let logical = context.state().statement_to_plan(statement).await.map_err(|e| wrong(&e))?;
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&logical)
+        .map_err(|_| Error::config("`query` only reads").hint("say a SELECT; tables are written by `uramaki run`"))?;
+    let frame = datafusion::dataframe::DataFrame::new(context.state(), logical);
+    frame.execute_stream().await.map_err(|e| engine::failed("the query failed", &e))
+}
+
+/// All rows of a SELECT.
+pub async fn rows(project: &Project, sql: &str, run: Option<u64>) -> Result<Vec<RecordBatch>> {
+    let stream = query(project, sql, run).await?;
+    datafusion::physical_plan::common::collect(stream).await.map_err(|e| engine::failed("the query failed", &e))
+}
+

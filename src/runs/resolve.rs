@@ -1,0 +1,158 @@
+//! Identity as a node of the build: from staging to the identity tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use datafusion::catalog::MemTable;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+
+use super::build::{Site, Special};
+use crate::catalog;
+use crate::config::project::{Object, Project};
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::identity::events::{self, Event, RecordName};
+use crate::identity::{Record, Resolution, collect, exact, tables as identity_tables};
+use crate::landing::newest::Newest;
+use crate::manifest::{ColumnRecord, StageRecord};
+use crate::models::writer::{self, Observer};
+
+/// The staging table of an object, where there is one, else its landed rows.
+fn source(site: &Site, object: &Object) -> String {
+    let staging = format!("staging.stg_{}", object.contract.table());
+    if site.graph.models.contains_key(&staging) { staging } else { format!("landing.{}", object.contract.table()) }
+}
+
+/// What identity reads, and the task that makes its tables.
+pub fn task(
+    project: &Project,
+    site: &Arc<Site>,
+    newest: Arc<BTreeMap<String, Newest>>,
+) -> Result<(BTreeSet<String>, Special)> {
+    let persons: Vec<Object> = project.objects().filter(|o| o.person.is_some()).cloned().collect();
+    let reads = persons.iter().map(|o| source(site, o)).collect();
+    let (site, max_holders, country) = (site.clone(), project.identity.max_holders, project.default_country.clone());
+    let special: Special = Box::pin(async move {
+        let began = Instant::now();
+        let mut records = Vec::new();
+        for object in &persons {
+            let (Some(person), Some(newest)) = (&object.person, newest.get(&object.contract.label())) else { continue };
+            let table = source(&site, object);
+            records.extend(
+                collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?,
+            );
+        }
+        let count = records.len() as u64;
+        let resolution = tokio::task::spawn_blocking(move || exact::resolve(records, max_holders))
+            .await
+            .map_err(|e| Error::failed(format!("identity stopped: {e}")))?;
+        publish(&site, &resolution).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        site.with_yield(|y| y.stages.push(StageRecord { name: "identity".into(), seconds, rows: Some(count) }));
+        Ok(())
+    });
+    Ok((reads, special))
+}
+
+async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
+    let mut all = identity_tables::rows(resolution)?;
+    all.push(identity_tables::event_rows(&events(site, resolution).await?)?);
+    for (spec, batches) in all {
+        let schema = spec.schema();
+        let personal: Vec<String> =
+            spec.columns.iter().filter(|c| c.2).map(|c| c.0.to_string()).collect();
+        let rows = futures::stream::iter(batches.clone().into_iter().map(Ok));
+        let stream = RecordBatchStreamAdapter::new(schema.clone(), rows);
+        let file = site.scratch_file(spec.name);
+        let doing = format!("writing {}", spec.name);
+        let written = writer::write(Box::pin(stream), schema.clone(), &personal, &file, &doing, &mut Nothing).await?;
+        let columns = spec
+            .columns
+            .iter()
+            .map(|(name, kind, pii, description)| ColumnRecord {
+                name: (*name).to_string(),
+                kind: (*kind).to_string(),
+                description: (*description).to_string(),
+                pii: *pii,
+                unit: None,
+            })
+            .collect();
+        site.publish(spec.name, columns, spec.description, &spec.order(), written)?;
+        // In memory for the models that come next: all of them ask whose a record is.
+        let mut collector = site.keeper.collector(spec.name);
+        let fits = batches.iter().all(|b| collector.push(b));
+        let kept = if fits { site.keeper.table(spec.name, schema.clone(), vec![collector], &spec.order())? } else { None };
+        match kept {
+            Some(table) => catalog::register(&site.context, spec.name, table as Arc<MemTable>)?,
+            None => site.register_scratch(spec.name, &writer::file_schema(&schema), &spec.order())?,
+        }
+    }
+    Ok(())
+}
+
+struct Nothing;
+
+impl Observer for Nothing {
+    fn rows(&mut self, _: &RecordBatch) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The events so far and those of this run.
+async fn events(site: &Site, resolution: &Resolution) -> Result<Vec<Event>> {
+    let (mut all, mut before) = (Vec::new(), BTreeMap::new());
+    if site.previous.as_ref().is_some_and(|m| m.tables.contains_key("identity.customer_xref")) {
+        let previous = previous_tables(site).await?;
+        (all, before) = previous;
+    }
+    let now: BTreeMap<RecordName, String> =
+        resolution.records.iter().zip(&resolution.customers).map(|(r, c)| (name(r), c.clone())).collect();
+    all.extend(events::compare(&before, &now, site.run as i64));
+    all.sort();
+    Ok(all)
+}
+
+fn name(record: &Record) -> RecordName {
+    (record.system.clone(), record.object.clone(), record.id.clone())
+}
+
+async fn previous_tables(site: &Site) -> Result<(Vec<Event>, BTreeMap<RecordName, String>)> {
+    let Some(previous) = &site.previous else { return Ok(Default::default()) };
+    let mut out: Vec<Vec<RecordBatch>> = Vec::new();
+    for table in ["identity.customer_event", "identity.customer_xref"] {
+        let Some(record) = previous.tables.get(table) else { return Ok(Default::default()) };
+        let schema = super::tables::recorded_schema(record)?;
+        let provider = super::tables::published(&site.warehouse, &schema, &record.files, &record.order)?;
+        let doing = format!("reading {table} of run {}", previous.run);
+        let frame = site.context.read_table(provider).map_err(|e| engine::failed(&doing, &e))?;
+        out.push(frame.collect().await.map_err(|e| engine::failed(&doing, &e))?);
+    }
+    let text = |batch: &RecordBatch, column: usize, row: usize| -> Option<String> {
+        let texts = batch.column(column).as_string_view_opt()?;
+        texts.is_valid(row).then(|| texts.value(row).to_string())
+    };
+    let mut events = Vec::new();
+    for batch in &out[0] {
+        let runs = batch.column(0).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            events.push(Event {
+                run: runs.value(row),
+                customer_id: text(batch, 1, row).unwrap_or_default(),
+                event: text(batch, 2, row).unwrap_or_default(),
+                other_customer_id: text(batch, 3, row),
+                reason: text(batch, 4, row).unwrap_or_default(),
+            });
+        }
+    }
+    let mut who = BTreeMap::new();
+    for batch in &out[1] {
+        for row in 0..batch.num_rows() {
+            let part = |i| text(batch, i, row).unwrap_or_default();
+            who.insert((part(0), part(1), part(2)), part(3));
+        }
+    }
+    Ok((events, who))
+}

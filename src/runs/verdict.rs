@@ -1,0 +1,232 @@
+//! The verdict of the checks. An error publishes nothing, and its offenders are kept for reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use bytes::Bytes;
+use datafusion::logical_expr::LogicalPlan;
+use futures::StreamExt;
+
+use super::build::Site;
+use super::commit::FAILED;
+use super::run::failed_checks;
+use crate::checks::observe::RowChecks;
+use crate::checks::{self, Check, Rule, queries, word};
+use crate::config::project::{Materialized, Severity};
+use crate::engine;
+use crate::error::{Diagnostic, Error, Result};
+use crate::manifest::CheckRecord;
+use crate::models::graph::{Model, SqlCheck};
+use crate::models::plan;
+use crate::models::writer::Observer;
+use crate::store::Store;
+
+/// How many checks were made, and which warned.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub records: Vec<CheckRecord>,
+    /// (check, offenders), of severity warn.
+    pub warned: Vec<(String, u64)>,
+}
+
+/// A check that found offenders.
+struct Offence {
+    name: String,
+    severity: Severity,
+    offenders: u64,
+    file: String,
+    line: Option<u64>,
+    hint: Option<String>,
+    plan: Option<LogicalPlan>,
+}
+
+/// Judges everything that this run made.
+pub async fn judge(
+    site: &Site,
+    made: &BTreeSet<String>,
+    _identity: bool,
+    warehouse: &Store,
+    run: u64,
+) -> Result<Verdict> {
+    let mut counted: BTreeMap<String, (Severity, u64)> = BTreeMap::new();
+    // What was not made again keeps its verdict.
+    for record in site.previous.iter().flat_map(|m| &m.checks) {
+        let table = record.name.split([':', ' ']).next().unwrap_or_default();
+        let is_made = made.iter().any(|m| table == m || table.starts_with(&format!("{m}.")));
+        if !is_made && site.graph.models.keys().any(|m| table == m || table.starts_with(&format!("{m}."))) {
+            let severity = if record.severity == "error" { Severity::Error } else { Severity::Warn };
+            counted.insert(record.name.clone(), (severity, record.offenders));
+        }
+    }
+    let mut offences = Vec::new();
+    let mut note = |check: &Check, offenders: u64, plan: Option<LogicalPlan>| {
+        let held = counted.entry(check.name.clone()).or_insert((check.severity, 0));
+        held.1 += offenders;
+        if offenders > 0 {
+            offences.push(Offence {
+                name: check.name.clone(),
+                severity: check.severity,
+                offenders,
+                file: check.file.clone(),
+                line: Some(check.line),
+                hint: check.hint.clone(),
+                plan,
+            });
+        }
+    };
+    for (table, mut seen) in site.with_yield(|y| std::mem::take(&mut y.seen)) {
+        let sql = queries::offenders_sql(&seen.check, &table);
+        if !seen.is_certain {
+            seen.offenders = queries::count(&site.context, &sql, &seen.check.name).await?;
+        }
+        let plan = if seen.offenders > 0 { plan_of(site, &sql).await } else { None };
+        note(&seen.check, seen.offenders, plan);
+    }
+    for name in made {
+        let Some(model) = site.graph.models.get(name) else { continue };
+        let declared = checks::of_model(&model.file);
+        if model.file.spec.materialized == Materialized::View {
+            for (check, offenders) in of_view(site, model, &declared).await? {
+                let plan = if offenders > 0 { plan_of(site, &queries::offenders_sql(&check, name)).await } else { None };
+                note(&check, offenders, plan);
+            }
+        }
+        for check in declared {
+            let by_query = match check.rule {
+                Rule::Relationship { .. } => true,
+                // Partitions of an intermediate were looked at one by one: their keys are not.
+                Rule::Unique(_) => model.file.spec.materialized == Materialized::Intermediate,
+                Rule::Row(_) => false,
+            };
+            if by_query {
+                let sql = queries::offenders_sql(&check, name);
+                let offenders = queries::count(&site.context, &sql, &check.name).await?;
+                let plan = if offenders > 0 { plan_of(site, &sql).await } else { None };
+                note(&check, offenders, plan);
+            }
+        }
+    }
+    for check in &site.graph.checks {
+        let (as_check, plan, offenders) = of_sql(site, check).await?;
+        note(&as_check, offenders, Some(plan));
+    }
+    let failed: Vec<&Offence> = offences.iter().filter(|o| o.severity == Severity::Error).collect();
+    if !failed.is_empty() {
+        return Err(keep_offenders(site, &failed, warehouse, run).await?);
+    }
+    Ok(Verdict {
+        warned: offences.iter().map(|o| (o.name.clone(), o.offenders)).collect(),
+        records: counted
+            .into_iter()
+            .map(|(name, (severity, offenders))| CheckRecord { name, severity: word(severity).into(), offenders })
+            .collect(),
+    })
+}
+
+async fn plan_of(site: &Site, sql: &str) -> Option<LogicalPlan> {
+    site.context.state().create_logical_plan(sql).await.ok()
+}
+
+/// A view's rows are nowhere: its checks read the columns that they name.
+async fn of_view(site: &Site, model: &Model, declared: &[Check]) -> Result<Vec<(Check, u64)>> {
+    let wanted: Vec<Check> =
+        declared.iter().filter(|c| !matches!(c.rule, Rule::Relationship { .. })).cloned().collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let doing = format!("checking {}", model.name);
+    let schema = plan::declared_schema(&model.file.spec);
+    let columns = columns_of(site, &schema, &wanted)?;
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let frame = site.context.table(model.name.as_str()).await.map_err(|e| engine::failed(&doing, &e))?;
+    let list: Vec<_> = names.iter().map(|n| datafusion::logical_expr::ident(*n)).collect();
+    let frame = frame.select(list).map_err(|e| engine::failed(&doing, &e))?;
+    let narrow = Schema::new(
+        names.iter().filter_map(|n| schema.field_with_name(n).ok().cloned()).collect::<Vec<_>>(),
+    );
+    let mut observer = RowChecks::compile(&site.context, &std::sync::Arc::new(narrow), &wanted)?;
+    let mut stream = frame.execute_stream().await.map_err(|e| engine::failed(&doing, &e))?;
+    while let Some(batch) = stream.next().await {
+        observer.rows(&batch.map_err(|e| engine::failed(&doing, &e))?)?;
+    }
+    let mut out = Vec::new();
+    for mut seen in observer.finish() {
+        if !seen.is_certain {
+            let sql = queries::offenders_sql(&seen.check, &model.name);
+            seen.offenders = queries::count(&site.context, &sql, &doing).await?;
+        }
+        out.push((seen.check, seen.offenders));
+    }
+    Ok(out)
+}
+
+/// The columns that checks name, in table order.
+fn columns_of(site: &Site, schema: &arrow::datatypes::SchemaRef, wanted: &[Check]) -> Result<Vec<String>> {
+    let df_schema = datafusion::common::DFSchema::try_from(schema.as_ref().clone())
+        .map_err(|e| engine::failed("preparing checks", &e))?;
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    for check in wanted {
+        match &check.rule {
+            Rule::Row(condition) => {
+                let expr = site
+                    .context
+                    .parse_sql_expr(condition, &df_schema)
+                    .map_err(|e| checks::observe::unplannable(check, &e))?;
+                named.extend(expr.column_refs().into_iter().map(|c| c.name.clone()));
+            }
+            Rule::Unique(columns) => named.extend(columns.iter().cloned()),
+            Rule::Relationship { .. } => {}
+        }
+    }
+    Ok(schema.fields().iter().map(|f| f.name().clone()).filter(|n| named.contains(n)).collect())
+}
+
+async fn of_sql(site: &Site, check: &SqlCheck) -> Result<(Check, LogicalPlan, u64)> {
+    let file = &check.file;
+    let plan = plan::logical(&site.context, &check.statement, &file.sql_path)
+        .await
+        .map_err(|finding| Error { kind: crate::error::Kind::Config, findings: vec![finding] })?;
+    let offenders = queries::count_plan(&site.context, plan.clone(), &format!("the check {}", file.name)).await?;
+    let as_check = Check {
+        name: format!("check {}", file.name),
+        severity: file.severity,
+        rule: Rule::Row(String::new()),
+        file: file.sql_path.clone(),
+        line: 1,
+        hint: file.hint.clone().or_else(|| Some(file.description.clone())),
+    };
+    Ok((as_check, plan, offenders))
+}
+
+/// Writes the offenders where they can be read, and says where.
+async fn keep_offenders(site: &Site, failed: &[&Offence], warehouse: &Store, run: u64) -> Result<Error> {
+    let mut findings = Vec::new();
+    for (i, offence) in failed.iter().enumerate() {
+        let mut finding = Diagnostic::new(format!("check failed: {} has {} offenders", offence.name, offence.offenders))
+            .at(&offence.file, offence.line);
+        let mut hint = offence.hint.clone().unwrap_or_default();
+        if let Some(plan) = &offence.plan {
+            let rows = queries::sample(&site.context, plan.clone(), &offence.name).await?;
+            let path = format!("{FAILED}/run-{run}/{:02}.json", i + 1);
+            warehouse.put(&path, json_lines(&rows)?).await?;
+            let place = format!("the first {} stand in {path} of the warehouse", queries::KEPT.min(offence.offenders as usize));
+            hint = if hint.is_empty() { place } else { format!("{hint}; {place}") };
+        }
+        if !hint.is_empty() {
+            finding = finding.hint(hint);
+        }
+        findings.push(finding);
+    }
+    Ok(failed_checks(findings))
+}
+
+fn json_lines(batches: &[RecordBatch]) -> Result<Bytes> {
+    let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+    let refs: Vec<&RecordBatch> = batches.iter().collect();
+    writer
+        .write_batches(&refs)
+        .and_then(|()| writer.finish())
+        .map_err(|e| Error::failed(format!("writing offenders: {e}")))?;
+    Ok(Bytes::from(writer.into_inner()))
+}

@@ -1,0 +1,3 @@
+//! Where extracts come from. One file a kind.
+
+pub mod drop;
