@@ -16,6 +16,8 @@ import duckdb
 from .drop import Extract
 from .project import Column, Source, duckdb_type, ident, quoted
 
+# Measured on the larger tables: a third less time than the defaults, and smaller files.
+PARQUET = "format parquet, compression zstd, compression_level 1, dictionary_size_limit 1000"
 CSV_OPTIONS = """delim={delimiter}, quote='"', escape='"', allow_quoted_nulls=false"""
 REJECTS = {
     "TOO MANY COLUMNS": "too_many_fields",
@@ -69,7 +71,7 @@ class Landing:
                     select {names}, {faults(source)} as _reason,
                         {quoted(extract.digest[:32])} as _batch_id, {extract.rank}::integer as _file
                     from (select *, {typed} from (select {read} from {reader}))
-                ) to {quoted(path)} (format parquet, compression zstd)""")
+                ) to {quoted(path)} ({PARQUET})""")
         except duckdb.Error as error:
             # The engine's message can hold values of the row: name the file only.
             raise SystemExit(f"{extract.name}: refused ({type(error).__name__})") from None

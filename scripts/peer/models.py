@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from .landing import PARQUET
 from .project import Model, Project, bind, duckdb_type, ident, quoted
 
 # Exact: both sides become whole numbers of one scale (eight digits hold every product of money and rates), the quotient is cut
@@ -127,7 +128,7 @@ def write_table(con: duckdb.DuckDBPyConnection, name: str, sql: str, output: Pat
     schema, table = name.split(".")
     path = output / schema / f"{table}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    con.execute(f"copy ({sql}) to {quoted(path)} (format parquet, compression zstd)")
+    con.execute(f"copy ({sql}) to {quoted(path)} ({PARQUET})")
     con.execute(f"create or replace view {name} as select * from read_parquet({quoted(path)})")
 
 
@@ -160,6 +161,8 @@ def model_checks(model: Model, parameters: dict[str, str]) -> tuple[list[tuple],
     for column, spec in model.columns.items():
         for check in spec.get("checks", []):
             kind, argument, severity = unpack(check)
+            if kind == "not_null" and column in model.key:
+                continue
             name, label = ident(column), f"{column} {kind}"
             if kind == "not_null":
                 simple.append((label, severity, f"{name} is null"))

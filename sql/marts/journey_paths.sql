@@ -2,85 +2,120 @@ with touchpoints as (
     select * from warehouse.fct_touchpoint
 ),
 
+departments as (
+    select
+        department,
+        position
+    from warehouse.dim_department
+),
+
+kinds as (
+    select
+        kind,
+        kind_order
+    from warehouse.dim_touchpoint_kind
+),
+
+-- Every way that there could be, under one number: grouping millions of rows by a number is much cheaper than by names.
+steps as (
+    select
+        departments.department || ':' || kinds.kind as step,
+        departments.position * 1000 + kinds.kind_order as step_id
+    from departments
+    cross join kinds
+),
+
+ways as (
+    select
+        from_steps.step as from_step,
+        to_steps.step as to_step,
+        from_steps.step_id * 1000000 + to_steps.step_id as way_id
+    from steps as from_steps
+    cross join steps as to_steps
+),
+
 transitions as (
     select
-        customer_id,
-        journey_id,
-        previous_department || ':' || previous_kind as from_step,
-        department || ':' || kind as to_step,
-        epoch_us(occurred_at) - epoch_us(previous_at) as elapsed_us
+        touchpoints.customer_id,
+        touchpoints.journey_id,
+        (from_departments.position * 1000 + from_kinds.kind_order) * 1000000
+        + to_departments.position * 1000
+        + touchpoints.kind_order as way_id,
+        epoch_us(touchpoints.occurred_at) - epoch_us(touchpoints.previous_at) as elapsed_us
     from touchpoints
-    where previous_at is not null and customer_id is not null
+    inner join departments as to_departments on touchpoints.department = to_departments.department
+    inner join departments as from_departments on touchpoints.previous_department = from_departments.department
+    inner join kinds as from_kinds on touchpoints.previous_kind = from_kinds.kind
+    where touchpoints.customer_id is not null
 ),
 
-by_journey as (
+journeys as (
     select
-        from_step,
-        to_step,
-        customer_id,
-        journey_id,
-        count(*) as transitions
-    from transitions
-    group by from_step, to_step, customer_id, journey_id
+        way_id,
+        count(*) as journeys
+    from (
+        select
+            way_id,
+            journey_id
+        from transitions
+        group by way_id, journey_id
+    ) as once_each
+    group by way_id
 ),
 
-by_customer as (
+customers as (
     select
-        from_step,
-        to_step,
-        customer_id,
-        count(*) as journeys,
-        sum(transitions) as transitions
-    from by_journey
-    group by from_step, to_step, customer_id
-),
-
-counts as (
-    select
-        from_step,
-        to_step,
-        count(*) as customers,
-        sum(journeys) as journeys,
-        sum(transitions) as transitions
-    from by_customer
-    group by from_step, to_step
+        way_id,
+        count(*) as customers
+    from (
+        select
+            way_id,
+            customer_id
+        from transitions
+        group by way_id, customer_id
+    ) as once_each
+    group by way_id
 ),
 
 -- Microseconds are whole numbers up to here and again from here on: the interpolation between two of them is the only
 -- step in floating point, and it is rounded at once.
 durations as (
     select
-        from_step,
-        to_step,
+        way_id,
+        count(*) as transitions,
         cast(round(percentile_cont(0.5) within group (order by cast(elapsed_us as double))) as bigint) as median_us,
         cast(round(percentile_cont(0.9) within group (order by cast(elapsed_us as double))) as bigint) as p90_us
     from transitions
-    group by from_step, to_step
+    group by way_id
 ),
 
-departures as (
+named as (
     select
-        from_step,
-        sum(transitions) as transitions
-    from counts
-    group by from_step
+        ways.from_step,
+        ways.to_step,
+        journeys.journeys,
+        customers.customers,
+        durations.transitions,
+        sum(durations.transitions) over (partition by ways.from_step) as departures,
+        durations.median_us,
+        durations.p90_us
+    from durations
+    inner join journeys on durations.way_id = journeys.way_id
+    inner join customers on durations.way_id = customers.way_id
+    inner join ways on durations.way_id = ways.way_id
 ),
 
 final as (
     select
-        counts.from_step,
-        counts.to_step,
-        counts.journeys,
-        counts.customers,
-        counts.transitions,
-        div_round(durations.median_us, 3600000000, 2) as median_hours,
-        div_round(durations.p90_us, 3600000000, 2) as p90_hours,
-        div_round(counts.transitions, departures.transitions, 6) as share
-    from counts
-    inner join durations
-        on counts.from_step = durations.from_step
-        and counts.to_step = durations.to_step
-    inner join departures on counts.from_step = departures.from_step
+        from_step,
+        to_step,
+        journeys,
+        customers,
+        transitions,
+        div_round(median_us, 3600000000, 2) as median_hours,
+        div_round(p90_us, 3600000000, 2) as p90_hours,
+        div_round(transitions, departures, 6) as share
+    from named
 )
 
 select * from final

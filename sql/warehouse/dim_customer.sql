@@ -15,7 +15,6 @@ records as (
         xref.customer_id,
         record.source_system,
         record.source_object,
-        record.record_id,
         record.display_name,
         record.email,
         record.phone,
@@ -31,25 +30,18 @@ records as (
 ),
 
 -- Which record is believed first: the shop account that the customer keeps herself, then billing, then support, then a
--- guest's order; among those of one source the one seen last, since people move and marry.
+-- guest's order; among those of one source the one seen last, since people move and marry. As text of 20 characters.
 ranked as (
 
     select
         *,
-        lpad(cast(row_number() over (
-            partition by customer_id
-            order by
-                case
-                    when source_system = 'shopify' and source_object = 'customers' then 1
-                    when source_system = 'stripe' then 2
-                    when source_system = 'zendesk' then 3
-                    else 4
-                end,
-                first_seen_at desc,
-                source_system,
-                source_object,
-                record_id desc
-        ) as varchar), 9, '0') as precedence
+        case
+            when source_system = 'shopify' and source_object = 'customers' then '1'
+            when source_system = 'stripe' then '2'
+            when source_system = 'zendesk' then '3'
+            else '4'
+        end
+        || lpad(cast(9000000000000000000 - coalesce(epoch_us(first_seen_at), 0) as varchar), 19, '0') as precedence
     from records
 
 ),
@@ -59,11 +51,11 @@ golden as (
 
     select
         customer_id,
-        substr(min(precedence || nullif(display_name, '')), 10) as display_name,
-        substr(min(precedence || nullif(email, '')), 10) as email,
-        substr(min(precedence || nullif(phone, '')), 10) as phone,
-        substr(min(precedence || nullif(city, '')), 10) as city,
-        substr(min(precedence || nullif(country, '')), 10) as country,
+        substr(min(precedence || nullif(display_name, '')), 21) as display_name,
+        substr(min(precedence || nullif(email, '')), 21) as email,
+        substr(min(precedence || nullif(phone, '')), 21) as phone,
+        substr(min(precedence || nullif(city, '')), 21) as city,
+        substr(min(precedence || nullif(country, '')), 21) as country,
         min(first_seen_at) as first_seen_at
     from ranked
     group by customer_id

@@ -53,6 +53,7 @@ converted as (
 
     select
         invoices.*,
+        epoch_us($as_of) - epoch_us(invoices.due_at) as overdue_us,
         accounts.customer_id,
         -- An order of somebody else, or of nobody known, makes no common matter.
         case
@@ -93,10 +94,8 @@ final as (
         case when is_overdue then amount_remaining_eur else 0 end as overdue_eur,
         -- Whole days of 24 hours.
         case
-            when is_overdue then div_round(
-                epoch_us($as_of) - epoch_us(due_at) - (epoch_us($as_of) - epoch_us(due_at)) % 86400000000,
-                86400000000,
-                0
+            when is_overdue then cast(
+                div_round(overdue_us - overdue_us % 86400000000, 86400000000, 0) as bigint
             )
             else 0
         end as overdue_days,

@@ -19,13 +19,35 @@ with stays as (
 
 ),
 
+-- A few hundred large partitions instead of one for each journey: windows cost by the partition.
+bucketed as (
+
+    select
+        *,
+        substr(customer_id, 11, 2) as bucket
+    from stays
+
+),
+
+ordered as (
+
+    select
+        *,
+        cast(row_number() over (partition by bucket order by journey_id, first_step) as bigint) as place,
+        lag(journey_id) over (partition by bucket order by journey_id, first_step) as row_before_journey_id
+    from bucketed
+
+),
+
 ranked as (
 
     select
         *,
-        row_number() over (partition by journey_id order by first_step) as position,
-        max(last_step) over (partition by journey_id) as final_step
-    from stays
+        place + 1 - max(case when row_before_journey_id = journey_id then 0 else place end) over (
+            partition by bucket order by journey_id, first_step
+            rows between unbounded preceding and current row
+        ) as position
+    from ordered
 
 ),
 
@@ -42,7 +64,8 @@ journeys as (
         || coalesce(' > ' || max(case when position = 5 then department end), '')
         || coalesce(' > ' || max(case when position = 6 then department end), '') as departments,
         max(case when position = 1 then department end) as first_department,
-        max(case when last_step = final_step then department end) as last_department,
+        -- The greatest of (step, department) holds the department of the last step.
+        substr(max(lpad(cast(last_step as varchar), 9, '0') || department), 10) as last_department,
         sum(touchpoints) as touchpoints,
         sum(handoffs) as handoffs,
         sum(contacts) as contacts,

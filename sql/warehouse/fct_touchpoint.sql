@@ -8,17 +8,52 @@ with placed as (
 
 ),
 
+-- A few hundred large partitions instead of one for each of millions of journeys: windows cost by the partition.
+bucketed as (
+
+    select
+        *,
+        substr(customer_id, 11, 2) as bucket
+    from placed
+
+),
+
+ordered as (
+
+    select
+        *,
+        cast(row_number() over (
+            partition by bucket order by journey_id, occurred_at, kind_order, source_id
+        ) as bigint) as place,
+        lag(journey_id) over (
+            partition by bucket order by journey_id, occurred_at, kind_order, source_id
+        ) as row_before_journey_id,
+        lag(department) over (
+            partition by bucket order by journey_id, occurred_at, kind_order, source_id
+        ) as row_before_department,
+        lag(kind_order) over (
+            partition by bucket order by journey_id, occurred_at, kind_order, source_id
+        ) as row_before_kind_order,
+        lag(occurred_at) over (
+            partition by bucket order by journey_id, occurred_at, kind_order, source_id
+        ) as row_before_at
+    from bucketed
+
+),
+
+-- The row before is the step before, unless a journey begins here; steps count from the last beginning.
 stepped as (
 
     select
         *,
-        row_number() over (partition by journey_id order by occurred_at, kind_order, source_id) as step,
-        lag(department) over (partition by journey_id order by occurred_at, kind_order, source_id) as previous_department,
-        coalesce(
-            lag(kind_order) over (partition by journey_id order by occurred_at, kind_order, source_id), 0
-        ) as previous_kind_order,
-        lag(occurred_at) over (partition by journey_id order by occurred_at, kind_order, source_id) as previous_at
-    from placed
+        place + 1 - max(case when row_before_journey_id = journey_id then 0 else place end) over (
+            partition by bucket order by journey_id, occurred_at, kind_order, source_id
+            rows between unbounded preceding and current row
+        ) as step,
+        case when row_before_journey_id = journey_id then row_before_department end as previous_department,
+        case when row_before_journey_id = journey_id then row_before_kind_order else 0 end as previous_kind_order,
+        case when row_before_journey_id = journey_id then row_before_at end as previous_at
+    from ordered
 
 ),
 

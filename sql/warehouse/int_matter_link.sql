@@ -16,10 +16,12 @@ searching_customers as (
 
 ),
 
+-- A few hundred large partitions instead of one for each customer: windows cost by the partition.
 touchpoints as (
 
     select
         touchpoints.customer_id,
+        substr(touchpoints.customer_id, 11, 2) as bucket,
         touchpoints.matter_id,
         touchpoints.source_id,
         touchpoints.kind_order,
@@ -32,11 +34,21 @@ touchpoints as (
 ordered as (
 
     select
+        customer_id,
         matter_id,
         occurred_at,
-        row_number() over (partition by customer_id order by occurred_at, kind_order, source_id) as position,
-        lag(matter_id) over (partition by customer_id order by occurred_at, kind_order, source_id) as previous_matter_id,
-        lag(occurred_at) over (partition by customer_id order by occurred_at, kind_order, source_id) as previous_at
+        row_number() over (
+            partition by bucket order by customer_id, occurred_at, kind_order, source_id
+        ) as place,
+        lag(customer_id) over (
+            partition by bucket order by customer_id, occurred_at, kind_order, source_id
+        ) as row_before_customer_id,
+        lag(matter_id) over (
+            partition by bucket order by customer_id, occurred_at, kind_order, source_id
+        ) as row_before_matter_id,
+        lag(occurred_at) over (
+            partition by bucket order by customer_id, occurred_at, kind_order, source_id
+        ) as row_before_at
     from touchpoints
 
 ),
@@ -52,7 +64,7 @@ beginnings as (
 
     select
         matter_id,
-        min(position) as position
+        min(place) as place
     from loose
     group by matter_id
 
@@ -62,12 +74,14 @@ final as (
 
     select
         loose.matter_id,
-        loose.previous_matter_id
+        loose.row_before_matter_id as previous_matter_id
     from beginnings
     inner join loose
         on loose.matter_id = beginnings.matter_id
-        and loose.position = beginnings.position
-    where loose.occurred_at <= add_days(loose.previous_at, $journey_gap_days)
+        and loose.place = beginnings.place
+    where
+        loose.row_before_customer_id = loose.customer_id
+        and loose.occurred_at <= add_days(loose.row_before_at, $journey_gap_days)
 
 )
 

@@ -61,7 +61,7 @@ first_changes as (
         ticket_id,
         from_group
     from warehouse.int_ticket_group
-    where change_no = 1
+    where is_first
 
 ),
 

@@ -11,7 +11,8 @@ with audits as (
         max(case when event = 'group_id' and previous_value is not null then 1 else 0 end) as transfers,
         max(
             case
-                when event = 'status' and previous_value = 'solved' and value in ('new', 'open', 'pending', 'hold') then 1
+                when event = 'status' and previous_value = 'solved' and value in ('new', 'open', 'pending', 'hold')
+                    then 1
                 else 0
             end
         ) as reopens,
@@ -80,7 +81,9 @@ final as (
         classified.author_id,
         -- The group in force once the audit has been applied.
         coalesce(groups.department, classified.opened_department) as department,
-        coalesce(classified.is_later_comment and not classified.is_by_requester and classified.is_by_staff, false) as is_reply,
+        coalesce(
+            classified.is_later_comment and not classified.is_by_requester and classified.is_by_staff, false
+        ) as is_reply,
         coalesce(classified.is_later_comment and classified.is_by_requester, false) as is_follow_up,
         classified.is_transfer,
         classified.is_reopen,

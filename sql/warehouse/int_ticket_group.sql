@@ -22,6 +22,7 @@ groups as (
 
 ),
 
+-- A few large partitions instead of one for each ticket: windows cost by the partition.
 ordered as (
 
     select
@@ -30,9 +31,18 @@ ordered as (
         happened_at,
         to_group,
         from_group,
-        row_number() over (partition by ticket_id order by happened_at, audit_id) as change_no,
-        lead(happened_at) over (partition by ticket_id order by happened_at, audit_id) as next_at,
-        lead(audit_id) over (partition by ticket_id order by happened_at, audit_id) as next_audit_id
+        lag(ticket_id) over (
+            partition by ticket_id % 64 order by ticket_id, happened_at, audit_id
+        ) as row_before_ticket_id,
+        lead(ticket_id) over (
+            partition by ticket_id % 64 order by ticket_id, happened_at, audit_id
+        ) as row_after_ticket_id,
+        lead(happened_at) over (
+            partition by ticket_id % 64 order by ticket_id, happened_at, audit_id
+        ) as row_after_at,
+        lead(audit_id) over (
+            partition by ticket_id % 64 order by ticket_id, happened_at, audit_id
+        ) as row_after_audit_id
     from changes
 
 ),
@@ -41,17 +51,17 @@ final as (
 
     select
         ordered.ticket_id,
-        ordered.change_no,
         ordered.audit_id,
         ordered.from_group,
         ordered.to_group,
         -- A team without a department still answers for customer service.
         coalesce(groups.department, 'support') as department,
-        ordered.next_audit_id,
+        case when ordered.row_after_ticket_id = ordered.ticket_id then ordered.row_after_audit_id end as next_audit_id,
+        coalesce(ordered.row_before_ticket_id <> ordered.ticket_id, true) as is_first,
         ordered.happened_at,
-        ordered.next_at
-    from ordered
-    left join groups on groups.group_id = ordered.to_group
+        case when ordered.row_after_ticket_id = ordered.ticket_id then ordered.row_after_at end as next_at
+    from groups
+    right join ordered on ordered.to_group = groups.group_id
 
 )
 

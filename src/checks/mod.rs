@@ -43,12 +43,10 @@ pub fn of_model(model: &ModelFile) -> Vec<Check> {
         hint: None,
     };
     let key = &model.spec.key;
-    let mut checks = vec![check(
-        format!(": unique({})", key.join(", ")),
-        Severity::Error,
-        Rule::Unique(key.clone()),
-        1,
-    )];
+    let mut checks = Vec::new();
+    if !key.is_empty() {
+        checks.push(check(format!(": unique({})", key.join(", ")), Severity::Error, Rule::Unique(key.clone()), 1));
+    }
     for column in key {
         checks.push(check(
             format!(".{column}: key not_null"),

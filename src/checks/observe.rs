@@ -6,6 +6,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
@@ -49,10 +51,7 @@ impl RowChecks {
         for check in checks {
             match &check.rule {
                 Rule::Row(condition) => {
-                    let expr = context
-                        .parse_sql_expr(condition, &df_schema)
-                        .and_then(|expr| context.create_physical_expr(expr, &df_schema))
-                        .map_err(|e| unplannable(check, &e))?;
+                    let expr = condition_expr(context, condition, &df_schema).map_err(|e| unplannable(check, &e))?;
                     out.conditions.push(Condition { check: check.clone(), expr, offenders: 0 });
                 }
                 Rule::Unique(columns) => {
@@ -78,6 +77,24 @@ impl RowChecks {
         });
         conditions.chain(keys).collect()
     }
+}
+
+/// A condition, ready to be evaluated: simplified as a query's would be, since some functions exist in SQL only.
+fn condition_expr(
+    context: &SessionContext,
+    condition: &str,
+    schema: &DFSchema,
+) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+    let state = context.state();
+    let expr = context.parse_sql_expr(condition, schema)?;
+    let simplifier = ExprSimplifier::new(
+        SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(state.config_options().clone())
+            .build(),
+    );
+    let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+    state.create_physical_expr(expr, schema)
 }
 
 /// A check whose SQL does not fit its table.

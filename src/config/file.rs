@@ -337,8 +337,7 @@ pub struct ModelYaml {
     pub description: String,
     /// What one row is: `one row per order`.
     pub grain: String,
-    /// The columns that name a row: checked unique and not null at every run.
-    #[schemars(length(min = 1))]
+    /// The columns that name a row: checked unique and not null at every run. Only an intermediate may have none.
     pub key: Vec<String>,
     /// In which order rows are written; the key is appended. Default: customer_id if there is one, then the key.
     pub sort: Option<Vec<String>>,

@@ -49,7 +49,13 @@ fn shop(world: &World, drop: &mut Drop) -> Result<()> {
     };
     let good = b"2026-01-05 10:00:00.000";
     csv_reject(drop, Table::Orders, "bad_decimal", &order(99_000_000_001, good, "EUR", b"\"12,5O\""), None)?;
-    csv_reject(drop, Table::Orders, "bad_time", &order(99_000_000_002, b"2026-02-30 10:00:00.000", "EUR", b"19.90"), Some(1_990))?;
+    csv_reject(
+        drop,
+        Table::Orders,
+        "bad_time",
+        &order(99_000_000_002, b"2026-02-30 10:00:00.000", "EUR", b"19.90"),
+        Some(1_990),
+    )?;
     csv_reject(drop, Table::Orders, "missing_value", &order(99_000_000_003, good, "", b"19.90"), Some(1_990))?;
     let place = drop.place(Table::Orders, 0);
     row = drop.csv(place, &order(99_000_000_004, good, "EUR", b"19.90"))?;
@@ -59,7 +65,14 @@ fn shop(world: &World, drop: &mut Drop) -> Result<()> {
 
     let line = |id: &[u8], order: &[u8], quantity: &[u8]| {
         let mut f = Fields::default();
-        f.raw(id).raw(order).text("7800000000000").text("URA-000").text("Teekanne, \"kaputt\"").raw(quantity).money(100).money(0);
+        f.raw(id)
+            .raw(order)
+            .text("7800000000000")
+            .text("URA-000")
+            .text("Teekanne, \"kaputt\"")
+            .raw(quantity)
+            .money(100)
+            .money(0);
         f
     };
     csv_reject(drop, Table::OrderLines, "bad_integer", &line(b"99000000001", b"99000000009", b"zwei"), None)?;
@@ -87,7 +100,8 @@ fn json_reject(drop: &mut Drop, table: Table, reason: &'static str, line: &[u8])
 
 fn desk(drop: &mut Drop, long_line_mib: Option<u32>) -> Result<()> {
     let times = "\"created_at\":\"2026-01-05T09:00:00Z\",\"updated_at\":\"2026-01-05T09:00:00Z\"";
-    let user = format!("{{\"id\":\"12a\",\"name\":\"Kaputt\",\"email\":null,\"phone\":null,\"role\":\"end-user\",{times}}}");
+    let user =
+        format!("{{\"id\":\"12a\",\"name\":\"Kaputt\",\"email\":null,\"phone\":null,\"role\":\"end-user\",{times}}}");
     json_reject(drop, Table::Users, "bad_integer", user.as_bytes())?;
     json_reject(drop, Table::Users, "cut_json", "{\"id\":99000000002,\"name\":\"Mitten im N".as_bytes())?;
     let ticket = |id: u64, requester: &str, text: &str, created: &str| {
@@ -103,7 +117,12 @@ fn desk(drop: &mut Drop, long_line_mib: Option<u32>) -> Result<()> {
     json_reject(drop, Table::Tickets, "bad_time", ticket(99_000_000_003, "365000000001", "", "gestern").as_bytes())?;
     if let Some(mib) = long_line_mib {
         let text = "ä".repeat(mib as usize * 512 * 1024);
-        json_reject(drop, Table::Tickets, "line_too_long", ticket(99_000_000_004, "365000000001", &text, good).as_bytes())?;
+        json_reject(
+            drop,
+            Table::Tickets,
+            "line_too_long",
+            ticket(99_000_000_004, "365000000001", &text, good).as_bytes(),
+        )?;
     }
     let audit = |ticket: &str, id: u64| {
         format!("{{\"id\":{id},{ticket}\"author_id\":-1,\"created_at\":\"2026-01-05T09:00:00Z\",\"events\":[]}}")

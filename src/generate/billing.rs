@@ -26,7 +26,7 @@ struct Clerk<'a> {
 /// Bills an order, collects the money and pays it back where that was promised.
 pub fn bill(world: &World, rng: &mut Rng, house: &mut Household, person: &mut Person, order: usize) {
     let told = &house.orders[order];
-    if told.source_name == "pos" || told.total == 0 || rng.chance(20) {
+    if told.source_name == "pos" || told.total == 0 || rng.chance(8) {
         return;
     }
     let number = person.number * ORDERS_EACH + (order - person.orders_from) as u64;
@@ -48,7 +48,9 @@ pub fn bill(world: &World, rng: &mut Rng, house: &mut Household, person: &mut Pe
         (false, None) => return,
     };
     let finalized = snap(written + rng.between(60, if is_early { 20 * HOUR } else { DAY }), BILLED);
-    let Some(mut invoice) = clerk.invoice(written, Some(finalized)) else { return };
+    let Some(mut invoice) = clerk.invoice(written, Some(finalized)) else {
+        return;
+    };
     if rng.chance(18) {
         // A mistake in the address: the invoice is void, another takes its place.
         let voided = snap(finalized + rng.between(2 * HOUR, 3 * DAY), BILLED);
@@ -133,11 +135,19 @@ impl Clerk<'_> {
             }
             3 => {
                 let finalized = snap(written + 60, BILLED);
-                let Some(invoice) = self.invoice(written, Some(finalized)) else { return };
+                let Some(invoice) = self.invoice(written, Some(finalized)) else {
+                    return;
+                };
                 if let Some(charge) = self.charge(invoice, finalized + 30, "succeeded") {
                     let amount = self.house.charges[charge].amount;
                     if self.house.orders[self.order].refunds.is_empty() {
-                        self.refund(charge, amount, when + rng.between(HOUR, 4 * DAY), "requested_by_customer", "succeeded");
+                        self.refund(
+                            charge,
+                            amount,
+                            when + rng.between(HOUR, 4 * DAY),
+                            "requested_by_customer",
+                            "succeeded",
+                        );
                     } else {
                         self.keep_promises(rng);
                     }
@@ -186,7 +196,9 @@ impl Clerk<'_> {
     }
 
     fn collect(&mut self, rng: &mut Rng, invoice: usize) {
-        let Some(finalized) = self.house.invoices[invoice].finalized else { return };
+        let Some(finalized) = self.house.invoices[invoice].finalized else {
+            return;
+        };
         let soon = finalized + rng.between(60, HOUR);
         match rng.weighted(&[690, 110, 85, 18, 25, 35, 8, 29]) {
             0 => self.succeed(rng, invoice, soon),
@@ -249,7 +261,9 @@ impl Clerk<'_> {
 
     fn twice(&mut self, rng: &mut Rng, invoice: usize, at: i64) {
         let first = if rng.chance(500) { self.fail(rng, invoice, at) + 2 * HOUR } else { at };
-        let Some(charge) = self.charge(invoice, first, "succeeded") else { return };
+        let Some(charge) = self.charge(invoice, first, "succeeded") else {
+            return;
+        };
         let mut second = first + rng.between(120, 3 * DAY);
         if rng.chance(350) {
             // The customer disputes, and the clerk tries again all the same.
@@ -311,23 +325,17 @@ impl Clerk<'_> {
             amount: taken.amount,
             currency: taken.currency,
             created,
-            reason: *rng.pick(&["fraudulent", "duplicate", "product_not_received", "general"]),
+            reason: rng.pick(&["fraudulent", "duplicate", "product_not_received", "general"]),
             status,
         });
     }
 }
 
 /// Keeps a promise of money back for an order, or fails to. `amount`: the promise's, or a third of the order.
-pub fn pay_back(
-    world: &World,
-    rng: &mut Rng,
-    house: &mut Household,
-    order: u64,
-    promised: i64,
-    amount: Option<i64>,
-) {
+pub fn pay_back(world: &World, rng: &mut Rng, house: &mut Household, order: u64, promised: i64, amount: Option<i64>) {
     let Some(charge) = house.charges.iter().position(|c| {
-        c.invoice.is_some_and(|i| house.invoices[i].order == Some(order)) && c.status.at(world.as_of) == Some("succeeded")
+        c.invoice.is_some_and(|i| house.invoices[i].order == Some(order))
+            && c.status.at(world.as_of) == Some("succeeded")
     }) else {
         return;
     };

@@ -13,6 +13,8 @@ use super::write::{Drop, Fields, push_decimal};
 
 /// The product that loses its margin after the first night.
 pub const RETIRED: usize = 5;
+/// The margin that it had.
+pub const RETIRED_MARGIN: i64 = 3_500;
 /// Cost of a contact in cents: department, channel. Some pairs are missing.
 const COSTS: [(&str, &str, i64); 15] = [
     ("sales", "web", 80),
@@ -90,7 +92,9 @@ fn fx_rows(world: &World, night: usize, with_faults: bool) -> Vec<SnapshotRow> {
     let behind = |n: usize| quoted.iter().rev().filter(|d| **d < first_night).nth(n).copied();
     for day in &quoted {
         for (n, (currency, _)) in CURRENCIES.iter().enumerate() {
-            let Some(mut rate) = world.published[*day][n] else { continue };
+            let Some(mut rate) = world.published[*day][n] else {
+                continue;
+            };
             let date = world.calendar.date(*day).to_string();
             let mut fields = Fields::default();
             fields.text(&date).text(currency);
@@ -135,7 +139,7 @@ fn cost_rows(night: usize) -> Vec<SnapshotRow> {
 fn margin_rows(world: &World, night: usize) -> Vec<SnapshotRow> {
     let mut rows = vec![];
     for (product, rate) in world.margins.iter().enumerate() {
-        let rate = if product == RETIRED && night == 0 { Some(3_500) } else { *rate };
+        let rate = if product == RETIRED && night == 0 { Some(RETIRED_MARGIN) } else { *rate };
         if let Some(rate) = rate {
             let mut text = vec![];
             push_decimal(&mut text, rate, 4);
@@ -157,7 +161,13 @@ fn products(world: &World, drop: &mut Drop) -> Result<()> {
         for (n, (title, kind, vendor, _)) in PRODUCTS.iter().enumerate().filter(|(p, _)| changed(*p)) {
             let mut fields = Fields::default();
             let updated = if is_new { world.start - (n as i64) * DAY / 5 } else { world.ends[0] + 3_600 + n as i64 };
-            fields.number(product_id(n)).text(title).text(kind).text(vendor).text(if is_new { "active" } else { "archived" }).time(updated);
+            fields
+                .number(product_id(n))
+                .text(title)
+                .text(kind)
+                .text(vendor)
+                .text(if is_new { "active" } else { "archived" })
+                .time(updated);
             let row = drop.csv(place, &fields)?;
             drop.accept(place, is_new, &row, 0)?;
         }

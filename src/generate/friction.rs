@@ -31,10 +31,13 @@ pub fn found(world: &World, house: &Household, kin: &Kin) -> Vec<(&'static str, 
     let tickets: Vec<&Ticket> = living(world, house).collect();
     for ticket in &tickets {
         about_ticket(world, ticket, &mut all);
-        let Some(customer) = kin.of_ticket(ticket) else { continue };
-        let asks_again = tickets.iter().filter(|t| t.id != ticket.id && kin.of_ticket(t) == Some(customer)).any(|other| {
-            solved(other).any(|at| at <= ticket.opened() && ticket.opened() <= at + 7 * DAY)
-        });
+        let Some(customer) = kin.of_ticket(ticket) else {
+            continue;
+        };
+        let asks_again = tickets
+            .iter()
+            .filter(|t| t.id != ticket.id && kin.of_ticket(t) == Some(customer))
+            .any(|other| solved(other).any(|at| at <= ticket.opened() && ticket.opened() <= at + 7 * DAY));
         if asks_again {
             all.push(("asks_again", ticket.id.to_string()));
         }
@@ -86,10 +89,8 @@ fn about_order(world: &World, house: &Household, order: &Order, all: &mut Vec<(&
     let succeeded: Vec<usize> =
         charges_of(house, id).filter(|(_, c)| c.status.at(end) == Some("succeeded")).map(|(n, _)| n).collect();
     let by_shop = order.refunds.iter().map(|r| r.at).min();
-    let by_ticket = living(world, house)
-        .filter(|t| t.order == Some(id) && t.tagged_refund)
-        .filter_map(|t| solved(t).min())
-        .min();
+    let by_ticket =
+        living(world, house).filter(|t| t.order == Some(id) && t.tagged_refund).filter_map(|t| solved(t).min()).min();
     let promise = by_shop.into_iter().chain(by_ticket).min();
     if let Some(deadline) = promise.map(|p| p + 10 * DAY)
         && end >= deadline
@@ -152,12 +153,15 @@ fn about_ticket(world: &World, ticket: &Ticket, all: &mut Vec<(&'static str, Str
     if events().filter(|e| matches!(e, Event::Change(Field::Group, Value::Id(_), Value::Id(_)))).count() > 1 {
         all.push(("transferred_twice", id()));
     }
-    if status_changes(ticket).any(|(_, from, to)| from == "solved" && matches!(to, "new" | "open" | "pending" | "hold")) {
+    if status_changes(ticket).any(|(_, from, to)| from == "solved" && matches!(to, "new" | "open" | "pending" | "hold"))
+    {
         all.push(("reopened", id()));
     }
-    let reply = ticket.audits.iter().skip(1).find(|a| {
-        is_staff(a.author) && a.events.iter().any(|e| matches!(e, Event::Comment { public: true }))
-    });
+    let reply = ticket
+        .audits
+        .iter()
+        .skip(1)
+        .find(|a| is_staff(a.author) && a.events.iter().any(|e| matches!(e, Event::Comment { public: true })));
     let until = reply.map_or(world.as_of, |a| a.at);
     if world.calendar.business_seconds(ticket.opened(), until) > 48 * HOUR {
         all.push(("no_reply", id()));

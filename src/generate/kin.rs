@@ -6,7 +6,8 @@ use super::model::*;
 use super::world::{HOLDER_LIMIT, SHARED_INFO_MAIL, SHARED_PHONE, SHARED_TEST_MAIL, World};
 
 /// Values that strangers of many households share.
-pub const SHARED: [(&str, &str); 3] = [("email", SHARED_TEST_MAIL), ("email", SHARED_INFO_MAIL), ("phone", SHARED_PHONE)];
+pub const SHARED: [(&str, &str); 3] =
+    [("email", SHARED_TEST_MAIL), ("email", SHARED_INFO_MAIL), ("phone", SHARED_PHONE)];
 
 /// The customers of a household: a small number for each record and each order, None where there is none.
 #[derive(Debug, Default)]

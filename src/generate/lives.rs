@@ -1,13 +1,13 @@
 //! Who the customers are, which systems know them, and by what evidence.
 
 use super::billing;
+use super::calendar::DAY;
 use super::model::*;
 use super::names::{COUNTRIES, MAIL_HOSTS, STREETS, first_names, last_names, places};
 use super::rng::{Rng, base62, scramble};
 use super::shop;
 use super::support;
 use super::world::{SHARED_INFO_MAIL, SHARED_PHONE, SHARED_TEST_MAIL, World, moment, streams};
-use super::calendar::DAY;
 
 /// People are made in blocks: the first few of a block may be a family that shares a telephone.
 pub const BLOCK: u64 = 4;
@@ -132,7 +132,7 @@ fn live(world: &World, rng: &mut Rng, house: &mut Household, person: &mut Person
 
 fn order_times(world: &World, rng: &mut Rng, person: &Person, is_guest: bool) -> Vec<i64> {
     let mut count = 1;
-    let again = if is_guest { 700 } else { 848 };
+    let again = if is_guest { 700 } else { 856 };
     while count < 40 && rng.chance(again) {
         count += 1;
     }
@@ -249,7 +249,12 @@ pub fn caller(rng: &mut Rng, person: &Person, at: i64) -> Record {
     version.first_name = "Anrufer".into();
     version.last_name = String::new();
     version.phone = spell_phone_abroad(rng, person);
-    Record { source: Source::DeskUser, id: desk_id(person.number * 4 + 3).to_string(), versions: vec![version], deleted_at: None }
+    Record {
+        source: Source::DeskUser,
+        id: desk_id(person.number * 4 + 3).to_string(),
+        versions: vec![version],
+        deleted_at: None,
+    }
 }
 
 /// A help desk's id.

@@ -136,3 +136,103 @@ pub fn generate(options: &Options) -> Result<Summary> {
         truth: path,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    fn made(customers: u64, nights: u32, seed: u64, name: &str) -> (tempfile::TempDir, Summary, Value) {
+        let folder = tempfile::Builder::new().prefix(name).tempdir().expect("a folder");
+        let summary = generate(&Options::new(folder.path().to_path_buf(), customers, nights, seed)).expect("generated");
+        let text = fs::read_to_string(&summary.truth).expect("a truth");
+        (folder, summary, serde_json::from_str(&text).expect("JSON"))
+    }
+
+    fn bytes_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut open = vec![folder.to_path_buf()];
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(&next).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    let name = path.strip_prefix(folder).expect("inside").to_string_lossy().into_owned();
+                    files.insert(name, fs::read(&path).expect("a file"));
+                }
+            }
+        }
+        files
+    }
+
+    #[test]
+    fn same_options_same_bytes_another_seed_other_bytes() {
+        let (first, ..) = made(30, 3, 7, "first");
+        let (again, ..) = made(30, 3, 7, "again");
+        let (other, ..) = made(30, 3, 8, "other");
+        assert_eq!(bytes_of(first.path()), bytes_of(again.path()));
+        assert_ne!(bytes_of(first.path()), bytes_of(other.path()));
+    }
+
+    #[test]
+    fn every_row_is_accounted_for() {
+        let (folder, summary, truth) = made(160, 3, 5, "balance");
+        let number = |v: &Value| v.as_u64().expect("a number");
+        let mut rows = 0;
+        for (name, object) in truth["objects"].as_object().expect("objects") {
+            let [read, accepted, quarantined, doubled] =
+                ["read", "accepted", "quarantined", "duplicate_file_rows"].map(|key| number(&object[key]));
+            assert_eq!(read, accepted + quarantined + doubled, "{name}");
+            assert_eq!(accepted, number(&object["keys"]) + number(&object["superseded"]), "{name}");
+            rows += read;
+        }
+        assert_eq!(rows, summary.rows);
+        let reasons = truth["quarantined_by_reason"].as_object().expect("reasons");
+        let faults: u64 = reasons.values().map(number).sum();
+        let quarantined: u64 =
+            truth["objects"].as_object().expect("objects").values().map(|o| number(&o["quarantined"])).sum();
+        assert_eq!(faults, quarantined);
+        assert_eq!(reasons.len(), 11, "all reasons but an over-long line");
+        // JSON Lines have as many lines as rows.
+        let lines: usize = bytes_of(&folder.path().join("drop/zendesk/users"))
+            .values()
+            .map(|bytes| bytes.iter().filter(|b| **b == b'\n').count())
+            .sum();
+        assert_eq!(lines as u64, number(&truth["objects"]["zendesk/users"]["read"]));
+    }
+
+    #[test]
+    fn the_sample_is_small_and_every_rule_finds_something() {
+        let (_folder, summary, truth) = made(200, 3, 7, "sample");
+        assert!(summary.bytes < 4_000_000, "{}", summary.bytes);
+        for (rule, subjects) in truth["friction"].as_object().expect("rules") {
+            assert!(!subjects.as_array().expect("subjects").is_empty(), "{rule}");
+        }
+        assert_eq!(truth["blocked_evidence"].as_array().expect("values").len(), 4);
+        assert_eq!(truth["as_of"], "2026-11-20");
+        for currency in ["CHF", "EUR", "GBP", "JPY"] {
+            assert!(truth["revenue"]["by_currency"][currency].is_string(), "{currency}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_is_refused() {
+        let (folder, ..) = made(1, 1, 1, "used");
+        let again = generate(&Options::new(folder.path().to_path_buf(), 1, 1, 1));
+        assert!(again.is_err());
+    }
+
+    #[test]
+    fn without_awkward_cases_every_row_loads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = Options::new(folder.path().to_path_buf(), 40, 2, 3);
+        options.awkward = false;
+        let summary = generate(&options).expect("generated");
+        let truth: Value = serde_json::from_str(&fs::read_to_string(&summary.truth).expect("a truth")).expect("JSON");
+        assert_eq!(truth["quarantined"], serde_json::json!({}));
+    }
+}

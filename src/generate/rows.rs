@@ -79,11 +79,25 @@ pub fn customer_fields(record: &Record, at: i64) -> Fields {
 fn user_row(record: &Record, at: i64) -> Vec<u8> {
     let v = record.at(at);
     let name = format!("{} {}", v.first_name, v.last_name);
-    user_json(&record.id, name.trim(), v.email.text.as_deref(), v.phone.text.as_deref(), "end-user", [record.created(), at])
+    user_json(
+        &record.id,
+        name.trim(),
+        v.email.text.as_deref(),
+        v.phone.text.as_deref(),
+        "end-user",
+        [record.created(), at],
+    )
 }
 
 /// A help desk's user; `times`: created, updated.
-pub fn user_json(id: &str, name: &str, email: Option<&str>, phone: Option<&str>, role: &str, times: [i64; 2]) -> Vec<u8> {
+pub fn user_json(
+    id: &str,
+    name: &str,
+    email: Option<&str>,
+    phone: Option<&str>,
+    role: &str,
+    times: [i64; 2],
+) -> Vec<u8> {
     let mut out = format!("{{\"id\":{id},\"name\":").into_bytes();
     json_text(&mut out, Some(name), false);
     out.extend_from_slice(b",\"email\":");
@@ -155,7 +169,7 @@ fn emit_order(world: &World, drop: &mut Drop, house: &Household, order: &Order, 
         }
     }
     for refund in &order.refunds {
-        for (night, at) in world.nights(&mut vec![refund.at]) {
+        for (night, at) in world.nights(&mut [refund.at]) {
             let place = drop.place(Table::Refunds, night);
             let mut f = Fields::default();
             f.number(refund.id).number(order.id).time(at);
@@ -261,7 +275,8 @@ fn or_null(value: Option<i64>) -> String {
 
 fn emit_invoice(world: &World, drop: &mut Drop, house: &Household, invoice: &Invoice, awkward: bool) -> Result<()> {
     let mut changes = vec![invoice.created];
-    changes.extend(invoice.finalized.into_iter().chain(invoice.paid).chain(invoice.voided).chain(invoice.uncollectible));
+    changes
+        .extend(invoice.finalized.into_iter().chain(invoice.paid).chain(invoice.voided).chain(invoice.uncollectible));
     changes.extend(invoice.part_paid.map(|p| p.0));
     let nights = world.nights(&mut changes);
     let hash = invoice.created / 4;
@@ -283,7 +298,12 @@ fn emit_invoice(world: &World, drop: &mut Drop, house: &Household, invoice: &Inv
         && hash % 5 == 0
     {
         // An old state handed in late, for the second night: old by its date, not by its arrival.
-        drop.accept((Table::Invoices, 1, 1 + LATE), false, &invoice_row(house, invoice, first.1), minor(invoice.amount, invoice.currency))?;
+        drop.accept(
+            (Table::Invoices, 1, 1 + LATE),
+            false,
+            &invoice_row(house, invoice, first.1),
+            minor(invoice.amount, invoice.currency),
+        )?;
     }
     Ok(())
 }
@@ -292,9 +312,10 @@ pub fn invoice_row(house: &Household, invoice: &Invoice, at: i64) -> Vec<u8> {
     let units = |cents| minor(cents, invoice.currency);
     let by = |moment: Option<i64>| or_null(moment.filter(|m| *m <= at));
     let order = invoice.order.map_or_else(String::new, |o| format!("\"order_id\":\"{o}\""));
-    let attempts = house.charges.iter().filter(|c| {
-        c.created <= at && c.invoice.is_some_and(|i| house.invoices[i].id == invoice.id)
-    });
+    let attempts = house
+        .charges
+        .iter()
+        .filter(|c| c.created <= at && c.invoice.is_some_and(|i| house.invoices[i].id == invoice.id));
     let payer = payer_id(house, invoice.payer, house.number);
     format!(
         "{{\"id\":\"{}\",\"object\":\"invoice\",\"amount_due\":{},\"amount_paid\":{},\"amount_remaining\":{},\
@@ -373,7 +394,7 @@ fn emit_ticket(world: &World, drop: &mut Drop, ticket: &Ticket, awkward: bool) -
         }
     }
     for audit in &ticket.audits {
-        for (night, _) in world.nights(&mut vec![audit.at]) {
+        for (night, _) in world.nights(&mut [audit.at]) {
             let place: Place = drop.place(Table::Audits, night);
             drop.accept(place, true, &audit_row(ticket, audit), 0)?;
         }
@@ -404,7 +425,8 @@ pub fn ticket_row(ticket: &Ticket, at: i64) -> Vec<u8> {
         _ if matches!(status, "solved" | "closed") => "offered",
         _ => "unoffered",
     };
-    let mut out = format!("{{\"id\":{},\"requester_id\":{},\"assignee_id\":{},\"group_id\":{},\"subject\":",
+    let mut out = format!(
+        "{{\"id\":{},\"requester_id\":{},\"assignee_id\":{},\"group_id\":{},\"subject\":",
         ticket.id,
         ticket.requester,
         id(ticket.field(Field::Assignee, at)),
@@ -437,7 +459,9 @@ pub fn ticket_row(ticket: &Ticket, at: i64) -> Vec<u8> {
 }
 
 pub fn audit_row(ticket: &Ticket, audit: &Audit) -> Vec<u8> {
-    let mut out = format!("{{\"id\":{},\"ticket_id\":{},\"author_id\":{},\"created_at\":\"", audit.id, ticket.id, audit.author).into_bytes();
+    let mut out =
+        format!("{{\"id\":{},\"ticket_id\":{},\"author_id\":{},\"created_at\":\"", audit.id, ticket.id, audit.author)
+            .into_bytes();
     super::calendar::push_iso_time(&mut out, audit.at);
     out.extend_from_slice(b"\",\"events\":[");
     // Ids come as numbers or as text, by the mood of the export.

@@ -40,7 +40,8 @@ pub fn order(world: &World, rng: &mut Rng, house: &mut Household, person: &Perso
     let goods: i64 = lines.iter().map(|l| l.price * l.quantity).sum();
     let discounts: i64 = lines.iter().map(|l| l.discount).sum();
     let subtotal = goods - discounts;
-    let shipping = if source_name == "pos" || subtotal > 5_000 || subtotal == 0 { 0 } else { local_price(490, currency) };
+    let shipping =
+        if source_name == "pos" || subtotal > 5_000 || subtotal == 0 { 0 } else { local_price(490, currency) };
     let total = subtotal + shipping;
     let included = div_round(i128::from(total) * i128::from(tax), i128::from(1000 + tax));
     // A yen has no hundredth.

@@ -154,7 +154,12 @@ impl Hand<'_> {
     fn payer(&mut self, email: &str, at: i64) -> usize {
         let id = format!("cus_{}", base62(self.number() << 6, 13));
         let version = RecordVersion { email: plain(email), ..Self::version("Sonder", "Fall", at) };
-        self.house.records.push(Record { source: Source::StripeCustomer, id, versions: vec![version], deleted_at: None });
+        self.house.records.push(Record {
+            source: Source::StripeCustomer,
+            id,
+            versions: vec![version],
+            deleted_at: None,
+        });
         self.house.records.len() - 1
     }
 
@@ -167,7 +172,8 @@ impl Hand<'_> {
             Buyer::Nobody => None,
         };
         let created = snap(at, SHIPPED);
-        let line = Line { id: 13_000_000_000_000 + scramble(number * 8, 22), product: 9, quantity: 1, price, discount: 0 };
+        let line =
+            Line { id: 13_000_000_000_000 + scramble(number * 8, 22), product: 9, quantity: 1, price, discount: 0 };
         self.house.orders.push(Order {
             id: order_id(number),
             buyer,
@@ -256,7 +262,12 @@ impl Hand<'_> {
         }
         let number = self.number();
         let requester = self.house.records[asker].id.parse().unwrap_or_default();
-        let audit = |n: u64, at, author, events| Audit { id: 700_000_000_000 + scramble(number * 64 + n, 32), at, author, events };
+        let audit = |n: u64, at, author, events| Audit {
+            id: 700_000_000_000 + scramble(number * 64 + n, 32),
+            at,
+            author,
+            events,
+        };
         let group = Event::Create(Field::Group, Value::Id(GROUPS[0].0));
         let new = Event::Create(Field::Status, Value::Text("new"));
         let comment = Event::Comment { public: true };
@@ -313,7 +324,9 @@ impl Hand<'_> {
     /// A mailbox held by as many records as the guard allows, and one by one more.
     fn shared_mailboxes(&mut self) {
         let at = self.world.ends[0] - 300 * DAY;
-        for (holders, email) in [(HOLDER_LIMIT, "buero@genau-zwanzig.example"), (HOLDER_LIMIT + 1, "buero@einundzwanzig.example")] {
+        for (holders, email) in
+            [(HOLDER_LIMIT, "buero@genau-zwanzig.example"), (HOLDER_LIMIT + 1, "buero@einundzwanzig.example")]
+        {
             for nth in 0..holders {
                 self.user(&format!("Büro {nth}"), plain(email), Evidence::default(), at + nth as i64 * HOUR);
             }

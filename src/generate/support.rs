@@ -64,7 +64,7 @@ fn about(world: &World, rng: &mut Rng, house: &mut Household, person: &mut Perso
     } else if attempts.iter().filter(|(_, failed)| !failed).count() > 1 && rng.chance(600) {
         ask(world, rng, house, person, attempts[attempts.len() - 1].0 + 7 * HOUR, matter::PAYMENT, Some(id));
     }
-    if rng.chance(165) {
+    if rng.chance(185) {
         let (matter, at) = match (rng.weighted(&[50, 25, 25]), delivered) {
             (1, Some(delivered)) => (matter::BROKEN, delivered + rng.between(HOUR, 4 * DAY)),
             (2, Some(delivered)) => (matter::INVOICE, delivered + rng.between(6 * HOUR, 9 * DAY)),
@@ -175,9 +175,10 @@ struct Desk<'a> {
 
 fn handle(world: &World, rng: &mut Rng, asked: Asked) -> Ticket {
     let channel = ["web", "email", "voice", "chat", "api", "mobile"][rng.weighted(&[34, 36, 12, 10, 4, 4])];
-    let group = GROUPS[rng.weighted(&[60, 12, 12, 8, 6, 2])].0;
-    let agent = STAFF[rng.below(11) as usize].0;
     let is_routed = rng.chance(750);
+    // Without routing it lies with customer service until a team takes it.
+    let group = GROUPS[rng.weighted(if is_routed { &[60, 12, 12, 8, 6, 2] } else { &[80, 20] })].0;
+    let agent = STAFF[rng.below(11) as usize].0;
     let mut opening = vec![Event::Create(Field::Status, Value::Text("new"))];
     if is_routed {
         opening.push(Event::Create(Field::Group, Value::Id(group)));
@@ -255,7 +256,7 @@ impl Desk<'_> {
         if rng.chance(800) {
             take.push(self.to("open"));
         }
-        let fate = rng.weighted(&[790, 130, 40, 40]);
+        let fate = rng.weighted(&[840, 85, 35, 40]);
         let wait = match fate {
             1 => rng.between(2 * DAY, 8 * DAY),
             _ => rng.between(15 * 60, 9 * HOUR),
@@ -268,7 +269,7 @@ impl Desk<'_> {
             let taken = std::mem::take(&mut take);
             self.act(rng, wait / 3, taken)?;
         }
-        let solves_at_once = fate == 2 || rng.chance(550);
+        let solves_at_once = fate == 2 || rng.chance(650);
         take.push(if fate == 2 { private } else { public });
         if solves_at_once {
             take.push(self.to("solved"));
@@ -287,12 +288,16 @@ impl Desk<'_> {
 
     /// Question and answer until it is solved, or until nobody cares any more.
     fn talk(&mut self, rng: &mut Rng) -> Option<()> {
-        if rng.chance(450) {
+        if rng.chance(400) {
             let mut events = vec![Event::Comment { public: true }];
             if self.status == "pending" {
                 events.push(self.to("open"));
             }
-            self.step(self.now + rng.between(HOUR, 2 * DAY), self.ticket.requester, self.from_requester(events.clone()))?;
+            self.step(
+                self.now + rng.between(HOUR, 2 * DAY),
+                self.ticket.requester,
+                self.requester_says(events.clone()),
+            )?;
             let reply = vec![Event::Comment { public: true }];
             let wait = rng.between(HOUR, 30 * HOUR);
             self.act(rng, wait, reply)?;
@@ -324,7 +329,7 @@ impl Desk<'_> {
     }
 
     /// A comment of the requester; staff who ask for others say nothing more.
-    fn from_requester(&self, events: Vec<Event>) -> Vec<Event> {
+    fn requester_says(&self, events: Vec<Event>) -> Vec<Event> {
         if self.ticket.asker.is_some() {
             return events;
         }
@@ -349,7 +354,7 @@ impl Desk<'_> {
         if rng.chance(75) {
             let reopen = *rng.pick(&["open", "open", "open", "pending", "hold", "new"]);
             let events = vec![Event::Comment { public: true }, self.to(reopen)];
-            let events = self.from_requester(events);
+            let events = self.requester_says(events);
             self.step(self.now + rng.between(HOUR, 3 * DAY), self.ticket.requester, events)?;
             if rng.chance(150) {
                 return None;
@@ -371,7 +376,7 @@ impl Desk<'_> {
                 self.step(self.now + rng.between(HOUR, DAY), self.ticket.requester, vec![rated])?;
             }
         }
-        if rng.chance(220) {
+        if rng.chance(130) {
             let close = vec![self.to("closed")];
             self.step(self.now + 4 * DAY, SYSTEM, close)?;
         }

@@ -11,9 +11,25 @@ use super::friction::{self, RULES};
 use super::kin::{Kin, SHARED};
 use super::model::*;
 use super::tables::Table;
-use super::touch;
+use super::touch::{self, KINDS};
 use super::world::{HOLDER_LIMIT, World, div_round};
 use super::write::{Counts, push_decimal};
+
+/// What is summed.
+const SUMS: [&str; 12] = [
+    "charges",
+    "charges_succeeded",
+    "disputes",
+    "invoices",
+    "invoices_overdue",
+    "order_lines",
+    "order_refunds",
+    "orders_counted",
+    "orders_net",
+    "orders_placed",
+    "refunds",
+    "refunds_succeeded",
+];
 
 /// Sums of one kind of money.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +75,9 @@ pub struct Truth {
     overdue_eur: i64,
     counts: BTreeMap<&'static str, u64>,
     friction: BTreeMap<&'static str, Vec<String>>,
-    touchpoints: BTreeMap<&'static str, (u64, u64)>,
+    touchpoints: [(u64, u64); KINDS.len()],
+    journeys: BTreeMap<&'static str, u64>,
+    handoffs: u64,
     charges_by_status: BTreeMap<&'static str, u64>,
 }
 
@@ -95,10 +113,16 @@ impl Truth {
         for (rule, subject) in friction::found(world, house, &kin) {
             self.friction.entry(rule).or_default().push(subject);
         }
-        for (kind, customer) in touch::points(world, house, &kin) {
-            let (all, known) = self.touchpoints.entry(kind).or_default();
+        let points = touch::points(world, house, &kin);
+        for point in &points {
+            let (all, known) = &mut self.touchpoints[point.kind];
             *all += 1;
-            *known += u64::from(customer.is_some());
+            *known += u64::from(point.customer.is_some());
+        }
+        let told = touch::journeys(world, house, &kin, points);
+        self.handoffs += told.handoffs;
+        for outcome in told.outcomes {
+            *self.journeys.entry(outcome).or_default() += 1;
         }
     }
 
@@ -209,14 +233,21 @@ impl Truth {
             .collect();
         let records: Map<String, Json> =
             self.person_records.iter().map(|((system, object), n)| (format!("{system}/{object}"), json!(n))).collect();
-        let revenue: Map<String, Json> = self.revenue.iter().map(|(c, cents)| (c.to_string(), json!(money(*cents)))).collect();
-        let rules: Map<String, Json> =
-            RULES.iter().map(|rule| (rule.to_string(), json!(self.friction.get(rule).map_or(&[][..], Vec::as_slice)))).collect();
-        let touchpoints: Map<String, Json> = self
-            .touchpoints
+        let revenue: Map<String, Json> =
+            self.revenue.iter().map(|(c, cents)| (c.to_string(), json!(money(*cents)))).collect();
+        let rules: Map<String, Json> = RULES
             .iter()
+            .map(|rule| (rule.to_string(), json!(self.friction.get(rule).map_or(&[][..], Vec::as_slice))))
+            .collect();
+        let touchpoints: Map<String, Json> = KINDS
+            .iter()
+            .zip(self.touchpoints)
             .map(|(kind, (all, known))| (kind.to_string(), json!({ "count": all, "with_customer": known })))
             .collect();
+        for what in SUMS {
+            self.sums.entry(what).or_default();
+        }
+        self.counts.entry("order_lines_without_order").or_default();
         let sums: Map<String, Json> = self.sums.iter().map(|(what, sums)| (what.to_string(), sums.json())).collect();
         let (objects, quarantined, by_reason) = balance(counts);
         json!({
@@ -238,6 +269,7 @@ impl Truth {
             "counts": self.counts,
             "charges_by_status": self.charges_by_status,
             "touchpoints": touchpoints,
+            "journeys": { "count": self.journeys.values().sum::<u64>(), "by_outcome": self.journeys, "handoffs": self.handoffs },
             "friction": rules,
         })
     }

@@ -55,8 +55,10 @@ impl World {
         let margins = (0..PRODUCTS.len())
             .map(|p| {
                 let rate = 500 * rng.between(3, 14) + rng.between(0, 9) * 25;
-                let is_retired = p == super::controlling::RETIRED && nights > 1;
-                (p % 11 != 7 && !is_retired).then_some(rate)
+                if p == super::controlling::RETIRED {
+                    return (nights == 1).then_some(super::controlling::RETIRED_MARGIN);
+                }
+                (p % 11 != 7).then_some(rate)
             })
             .collect();
         World {
@@ -94,7 +96,7 @@ impl World {
 
     /// The nights on which a row is handed over, each with the moment of the row's last change: the first
     /// night holds what changed up to its end, each other what changed since the night before.
-    pub fn nights(&self, changes: &mut Vec<i64>) -> Vec<(usize, i64)> {
+    pub fn nights(&self, changes: &mut [i64]) -> Vec<(usize, i64)> {
         changes.sort_unstable();
         let mut nights: Vec<(usize, i64)> = vec![];
         for change in changes.iter().filter(|c| **c < self.as_of) {
@@ -195,7 +197,7 @@ mod tests {
         let first = NaiveDate::from_ymd_opt(2026, 11, 18).expect("a date");
         let world = World::new(1, 10, first, 3);
         let end = world.ends[0];
-        let mut changes = vec![end + 10, end - 50, end - 40, world.as_of + 1, end + 5];
+        let mut changes = [end + 10, end - 50, end - 40, world.as_of + 1, end + 5];
         assert_eq!(world.nights(&mut changes), vec![(0, end - 40), (1, end + 10)]);
     }
 

@@ -142,6 +142,7 @@ fn same_kind(actual: &DataType, wanted: &DataType) -> bool {
         (a, b) if a.is_string() && b.is_string() => true,
         (a, b) if a.is_integer() && (b.is_integer() || matches!(b, Decimal128(..))) => true,
         (Decimal128(_, a) | Decimal256(_, a), Decimal128(_, b)) => a <= b,
+        (Decimal128(_, 0), b) if b.is_integer() => true,
         (a, b) if a.is_floating() && b.is_floating() => true,
         (Timestamp(..), Timestamp(..)) => true,
         (List(a), List(b)) => same_kind(a.data_type(), b.data_type()),

@@ -147,6 +147,9 @@ fn spec(document: &Document, yaml: ModelYaml, layer: &str, findings: &mut Vec<Di
     if yaml.columns.0.is_empty() {
         findings.push(at.child("columns").says("the model has no columns", "declare all columns, in order"));
     }
+    if yaml.key.is_empty() && !matches!(yaml.materialized, Some(MaterializedYaml::Intermediate)) {
+        findings.push(at.child("key").says("the model has no key", "name the columns that name a row"));
+    }
     let names: Vec<&str> = yaml.columns.0.iter().map(|(name, _)| name.as_str()).collect();
     for (field, list) in [("key", Some(&yaml.key)), ("sort", yaml.sort.as_ref())] {
         for (i, name) in list.into_iter().flatten().enumerate() {
