@@ -47,7 +47,6 @@ measured as (
         handoffs.month,
         handoffs.from_department,
         handoffs.to_department,
-        handoffs.customer_id,
         epoch_us(handoffs.occurred_at) - epoch_us(handoffs.previous_at) as between_us,
         case
             when handoffs.direction = 'outbound' then epoch_us(handoffs.occurred_at) - epoch_us(handoffs.previous_at)
@@ -65,73 +64,55 @@ measured as (
         and handoffs.step = customer_made.step
 ),
 
-by_customer as (
+-- A department that never acted leaves no duration; such hand-offs stay out of the median.
+measures as (
     select
         month,
         from_department,
         to_department,
-        customer_id,
         count(*) as handoffs,
-        sum(asked_again) as asked_again
-    from measured
-    group by month, from_department, to_department, customer_id
-),
-
-counts as (
-    select
-        month,
-        from_department,
-        to_department,
-        sum(handoffs) as handoffs,
-        count(*) as customers,
-        sum(asked_again) as asked_again
-    from by_customer
-    group by month, from_department, to_department
-),
-
-durations as (
-    select
-        month,
-        from_department,
-        to_department,
+        count(acted_us) as acted,
+        sum(asked_again) as asked_again,
+        cast(round(percentile_cont(0.5) within group (order by cast(acted_us as double))) as bigint) as acted_us,
         cast(round(percentile_cont(0.5) within group (order by cast(between_us as double))) as bigint) as between_us
     from measured
     group by month, from_department, to_department
 ),
 
--- A department that never acted leaves no duration; such hand-offs stay out of the median.
-waits as (
+customers as (
     select
         month,
         from_department,
         to_department,
-        count(*) as acted,
-        cast(round(percentile_cont(0.5) within group (order by cast(acted_us as double))) as bigint) as acted_us
-    from measured
-    where acted_us is not null
+        count(*) as customers
+    from (
+        select
+            customer_id,
+            month,
+            from_department,
+            to_department
+        from handoffs
+        group by customer_id, month, from_department, to_department
+    ) as once_each
     group by month, from_department, to_department
 ),
 
 final as (
     select
-        counts.month,
-        counts.from_department,
-        counts.to_department,
-        counts.handoffs,
-        counts.customers,
-        coalesce(waits.acted, 0) as acted,
-        div_round(waits.acted_us, 3600000000, 2) as median_hours,
-        div_round(durations.between_us, 3600000000, 2) as median_hours_between,
-        div_round(counts.asked_again, counts.handoffs, 6) as asked_again_share
-    from counts
-    inner join durations
-        on counts.month = durations.month
-        and counts.from_department = durations.from_department
-        and counts.to_department = durations.to_department
-    left join waits
-        on counts.month = waits.month
-        and counts.from_department = waits.from_department
-        and counts.to_department = waits.to_department
+        measures.month,
+        measures.from_department,
+        measures.to_department,
+        measures.handoffs,
+        customers.customers,
+        measures.acted,
+        div_round(measures.acted_us, 3600000000, 2) as median_hours,
+        div_round(measures.between_us, 3600000000, 2) as median_hours_between,
+        div_round(measures.asked_again, measures.handoffs, 6) as asked_again_share
+    from measures
+    inner join customers
+        on measures.month = customers.month
+        and measures.from_department = customers.from_department
+        and measures.to_department = customers.to_department
 )
 
 select * from final

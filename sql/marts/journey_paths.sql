@@ -49,31 +49,32 @@ transitions as (
     where touchpoints.customer_id is not null
 ),
 
-journeys as (
+-- Distinct journeys and customers by grouping step by step. The customer stands in the key of a journey because the
+-- touchpoints come in the order of customers: the engine then groups one customer at a time.
+by_journey as (
     select
+        customer_id,
         way_id,
-        count(*) as journeys
-    from (
-        select
-            way_id,
-            journey_id
-        from transitions
-        group by way_id, journey_id
-    ) as once_each
-    group by way_id
+        journey_id
+    from transitions
+    group by customer_id, way_id, journey_id
 ),
 
-customers as (
+by_customer as (
+    select
+        customer_id,
+        way_id,
+        count(*) as journeys
+    from by_journey
+    group by customer_id, way_id
+),
+
+counts as (
     select
         way_id,
-        count(*) as customers
-    from (
-        select
-            way_id,
-            customer_id
-        from transitions
-        group by way_id, customer_id
-    ) as once_each
+        count(*) as customers,
+        sum(journeys) as journeys
+    from by_customer
     group by way_id
 ),
 
@@ -93,15 +94,14 @@ named as (
     select
         ways.from_step,
         ways.to_step,
-        journeys.journeys,
-        customers.customers,
+        counts.journeys,
+        counts.customers,
         durations.transitions,
         sum(durations.transitions) over (partition by ways.from_step) as departures,
         durations.median_us,
         durations.p90_us
     from durations
-    inner join journeys on durations.way_id = journeys.way_id
-    inner join customers on durations.way_id = customers.way_id
+    inner join counts on durations.way_id = counts.way_id
     inner join ways on durations.way_id = ways.way_id
 ),
 

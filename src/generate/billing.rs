@@ -9,7 +9,9 @@ use super::world::{World, moment};
 
 /// Objects of one kind that billing can make of one order.
 const EACH: u64 = 8;
-/// Days until an invoice is due.
+/// Why a customer contests a charge.
+const REASONS: [&str; 4] = ["fraudulent", "duplicate", "product_not_received", "general"];
+/// How long after its issue an invoice is due.
 const TERMS: i64 = 14 * DAY;
 
 /// The hand that writes the bills of one order.
@@ -325,7 +327,7 @@ impl Clerk<'_> {
             amount: taken.amount,
             currency: taken.currency,
             created,
-            reason: rng.pick(&["fraudulent", "duplicate", "product_not_received", "general"]),
+            reason: REASONS[rng.below(REASONS.len() as u64) as usize],
             status,
         });
     }
