@@ -74,7 +74,7 @@ def main() -> int:
         "as_of": day.isoformat(),
         "seconds": round(time.perf_counter() - started, 3),
         "stages": timings,
-        "details": details if options.details else {},
+        "details": details if options.details else {"phone numbers": details["phone numbers"]},
         "peak_memory_mib": peak_memory_mib(),
         "files": len(extracts),
         "distinct_phones": sizes["distinct_phones"],
