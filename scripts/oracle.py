@@ -9,9 +9,11 @@ told where it arises.
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from peer import models
 from peer.project import SCHEMAS, Model, Project, Source, duckdb_type, ident, quoted
@@ -27,7 +29,7 @@ def main() -> int:
     parameters = project.parameters(run.as_of)
 
     for source in project.sources:
-        con.execute(landing_view(source, run.landing.get(source.table, [])))
+        con.execute(landing_view(source, run.landing.get(source.table, []), run.outdated.get(source.table, [])))
     for name, files in run.tables.items():
         if name.startswith("identity."):
             con.execute(f"create view {name} as select * from read_parquet({listed(files)})")
@@ -69,15 +71,21 @@ def connect(options: argparse.Namespace) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def landing_view(source: Source, batches: list[Batch]) -> str:
+def landing_view(source: Source, batches: list[Batch], outdated: list[Batch]) -> str:
     """The newest version of each key: greatest cursor, then the later file, then the later row."""
     names = ", ".join(ident(c.name) for c in source.columns)
     if not batches:
         types = ", ".join(f"null::{duckdb_type(c.kind)} as {ident(c.name)}" for c in source.columns)
         return f"create view landing.{source.table} as select {types}, '' as _batch_id, 0::bigint as _row where false"
+    kept = rejected_keys(source, batches) if source.snapshot else []
+    if kept:
+        # A row of a full snapshot that went to quarantine keeps its version before.
+        keys = ", ".join("(" + ", ".join(map(quoted, key)) + ")" for key in kept)
+        text = ", ".join(f"{ident(k)}::varchar" for k in source.key)
     parts = " union all ".join(
         f"select {names}, _row, {quoted(b.batch_id)} as _batch_id, {b.rank} as _file from read_parquet({quoted(b.path)})"
-        for b in batches
+        + (f" where ({text}) in ({keys})" if b in outdated else "")
+        for b in [*batches, *(outdated if kept else [])]
     )
     key = ", ".join(ident(k) for k in source.key)
     cursor = f"{ident(source.cursor)} desc, " if source.cursor else ""
@@ -85,6 +93,23 @@ def landing_view(source: Source, batches: list[Batch]) -> str:
         create view landing.{source.table} as
         select {names}, _batch_id, _row from ({parts})
         qualify row_number() over (partition by {key} order by {cursor}_file desc, _row desc) = 1"""
+
+
+def rejected_keys(source: Source, batches: list[Batch]) -> list[tuple[str, ...]]:
+    """The keys, as text, of the rows that went to quarantine: read again from their raw text."""
+    found = []
+    for batch in batches:
+        if not batch.rejected or not batch.archive or source.format != "csv":
+            continue
+        raw = duckdb.execute(f"select raw from read_parquet({quoted(batch.rejected)})").fetchall()
+        with pa.CompressedInputStream(pa.OSFile(str(batch.archive), "rb"), "zstd") as stream:
+            header = stream.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()[0]
+        names = next(csv.reader([header], delimiter=source.delimiter))
+        places = [names.index(next(c for c in source.columns if c.name == k).steps[0][1]) for k in source.key]
+        for fields in csv.reader((text for (text,) in raw), delimiter=source.delimiter):
+            if len(fields) == len(names):
+                found.append(tuple(fields[p] for p in places))
+    return found
 
 
 def compare(con: duckdb.DuckDBPyConnection, model: Model, run: Published) -> str | None:

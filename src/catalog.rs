@@ -63,7 +63,7 @@ impl FilesTable {
             .map_err(|e| engine::failed("opening the store", &e))?;
         let constants: Vec<arrow::datatypes::FieldRef> = constants.into_iter().map(Arc::new).collect();
         let order = if files.len() == 1 { order.to_vec() } else { Vec::new() };
-        Ok(FilesTable { store, table: TableSchema::builder(engine::with_views(schema)).with_table_partition_cols(constants).build(), files, order })
+        Ok(FilesTable { store, table: TableSchema::builder(Arc::new(schema.clone())).with_table_partition_cols(constants).build(), files, order })
     }
 
     fn rows(&self) -> usize {
@@ -195,6 +195,15 @@ pub fn register(context: &SessionContext, qualified: &str, table: Arc<dyn TableP
     provider
         .register_table(name.to_string(), table)
         .map_err(|e| engine::failed(&format!("registering {qualified}"), &e))?;
+    Ok(())
+}
+
+/// Takes a table out of the catalogue.
+pub fn deregister(context: &SessionContext, qualified: &str) -> Result<()> {
+    let (schema, name) = split(qualified)?;
+    if let Some(provider) = context.catalog(CATALOG).and_then(|c| c.schema(schema)) {
+        provider.deregister_table(name).map_err(|e| engine::failed("changing the catalogue", &e))?;
+    }
     Ok(())
 }
 

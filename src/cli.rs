@@ -180,17 +180,6 @@ pub enum QuarantineVerb {
         /// The file's name in the drop folder: shopify/orders/2026-11-20.csv
         file: String,
     },
-    /// Note in quarantine-releases.csv that a row was dealt with
-    Release {
-        /// file:line, as `quarantine show` gives it
-        row: String,
-        /// Who decided it
-        #[arg(long)]
-        who: String,
-        /// Why
-        #[arg(long)]
-        why: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,8 @@ class Batch:
     path: Path
     batch_id: str
     rank: int  # place of its extract in file order
+    rejected: Path | None = None  # its rows in quarantine
+    archive: Path | None = None  # the bytes as received, zstd
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Published:
     warehouse: Path
     tables: dict[str, list[Path]]  # `warehouse.fct_order` → its Parquet files, in order
     landing: dict[str, list[Batch]]  # `shopify__orders` → the batches that count
+    outdated: dict[str, list[Batch]]  # of a full snapshot: the batches before the newest date's
     objects: dict[str, dict]  # `shopify/orders` → its balance of rows
     quarantine: dict[str, list[Path]]  # `shopify/orders` → files of rejected rows
 
@@ -43,11 +46,21 @@ def read_run(warehouse: Path, snapshots: set[str], run: int | None = None) -> Pu
     manifest = json.loads(runs[number].read_text())
     batches = manifest["batches"]
     landing: dict[str, list[Batch]] = {}
+    outdated: dict[str, list[Batch]] = {}
     quarantine: dict[str, list[Path]] = {}
+
+    def batch_of(name: str, rank: int) -> Batch:
+        batch = batches[name]
+        rejected = batch["quarantined"] and warehouse / batch["quarantined"]["path"]
+        archive = batch.get("archive") and warehouse / batch["archive"]
+        return Batch(warehouse / batch["landed"]["path"], name, rank, rejected, archive)
+
     for label, counted in counting(manifest["files"], manifest["as_of"], snapshots).items():
-        landing[label.replace("/", "__")] = [
-            Batch(warehouse / batches[name]["landed"]["path"], name, rank) for name, rank in counted
-        ]
+        landing[label.replace("/", "__")] = [batch_of(name, rank) for name, rank in counted]
+    # Without the snapshots' rule every date's files count.
+    for label, counted in counting(manifest["files"], manifest["as_of"], set()).items():
+        now = {b.batch_id for b in landing[label.replace("/", "__")]}
+        outdated[label.replace("/", "__")] = [batch_of(name, rank) for name, rank in counted if name not in now]
     for name in dict.fromkeys(f["batch"] for f in manifest["files"] if f["batch"] and f["date"] <= manifest["as_of"]):
         batch = batches[name]
         if batch["quarantined"]:
@@ -59,6 +72,7 @@ def read_run(warehouse: Path, snapshots: set[str], run: int | None = None) -> Pu
         warehouse=warehouse,
         tables={n: [resolve(warehouse, n, f["path"]) for f in t["files"]] for n, t in manifest["tables"].items()},
         landing=landing,
+        outdated=outdated,
         objects=manifest["objects"],
         quarantine=quarantine,
     )

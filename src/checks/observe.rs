@@ -67,6 +67,17 @@ impl RowChecks {
         Ok(out)
     }
 
+    /// Adds what another saw of the same table, by the same checks.
+    pub fn merge(&mut self, other: RowChecks) {
+        self.rows += other.rows;
+        for (mine, theirs) in self.conditions.iter_mut().zip(other.conditions) {
+            mine.offenders += theirs.offenders;
+        }
+        for (mine, theirs) in self.keys.iter_mut().zip(other.keys) {
+            mine.hashes.extend(theirs.hashes);
+        }
+    }
+
     pub fn finish(self) -> Vec<Seen> {
         let conditions =
             self.conditions.into_iter().map(|c| Seen { check: c.check, offenders: c.offenders, is_certain: true });

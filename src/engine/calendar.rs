@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::{Datelike, NaiveDate};
@@ -23,7 +23,7 @@ pub fn schema() -> SchemaRef {
         Field::new("date", DataType::Date32, true),
         Field::new("iso_weekday", DataType::Int64, true),
         Field::new("is_holiday", DataType::Boolean, true),
-        Field::new("holiday_name", DataType::Utf8View, true),
+        Field::new("holiday_name", DataType::Utf8, true),
         Field::new("is_business_day", DataType::Boolean, true),
         Field::new("day_starts_at", utc_micros(), true),
         Field::new("day_ends_at", utc_micros(), true),
@@ -64,7 +64,7 @@ pub fn rows(project: &Project, as_of: NaiveDate) -> Result<RecordBatch> {
         Arc::new(Date32Array::from_iter_values(epoch.iter().map(|d| *d as i32))),
         Arc::new(Int64Array::from_iter_values(days.iter().map(|d| i64::from(d.weekday().number_from_monday())))),
         Arc::new(BooleanArray::from_iter(days.iter().map(|d| Some(names.contains_key(d))))),
-        Arc::new(StringViewArray::from_iter(days.iter().map(|d| names.get(d).copied()))),
+        Arc::new(StringArray::from_iter(days.iter().map(|d| names.get(d).copied()))),
         Arc::new(BooleanArray::from_iter(business.iter().map(|b| Some(*b)))),
         Arc::new(TimestampMicrosecondArray::from(starts).with_timezone("UTC")),
         Arc::new(TimestampMicrosecondArray::from(ends).with_timezone("UTC")),

@@ -3,15 +3,14 @@
 pub mod calendar;
 pub mod functions;
 pub mod holidays;
+pub mod pool;
 pub mod zones;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -49,14 +48,19 @@ pub fn session(limits: &Limits, spill: Option<&Path>) -> Result<SessionContext> 
     options.execution.time_zone = Some("UTC".into());
     options.execution.parquet.pushdown_filters = false;
     options.execution.collect_statistics = false;
+    // Texts are plain arrays: a view keeps the whole page alive that it points into, and each batch of a join's answer counts all pages of its
+    // build side against the memory limit.
+    options.execution.parquet.schema_force_view_types = false;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    // Most filters of ours (created before as_of) keep nearly all rows; a join that believes otherwise builds its table from the larger side.
+    options.optimizer.default_filter_selectivity = 100;
     let disk = match spill {
         Some(folder) => DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![folder.into()])),
         None => DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
     };
-    let top = std::num::NonZeroUsize::MIN.saturating_add(4);
     let runtime = RuntimeEnvBuilder::new()
         .with_disk_manager_builder(disk.with_max_temp_directory_size(1 << 40))
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(limits.memory), top)))
+        .with_memory_pool(Arc::new(pool::SharedPool::new(limits.memory)))
         .build_arc()
         .map_err(|e| failed("starting the engine", &e))?;
     let state =
@@ -68,20 +72,6 @@ pub fn session(limits: &Limits, spill: Option<&Path>) -> Result<SessionContext> 
     Ok(context)
 }
 
-/// The schema as the engine works with it: texts as views (short ones are compared without a look elsewhere).
-pub fn with_views(schema: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(
-        schema
-            .fields()
-            .iter()
-            .map(|f| match f.data_type() {
-                DataType::Utf8 | DataType::LargeUtf8 => Field::new(f.name(), DataType::Utf8View, f.is_nullable()),
-                other => Field::new(f.name(), other.clone(), f.is_nullable()),
-            })
-            .collect::<Vec<_>>(),
-    ))
-}
-
 /// The engine's error as ours. Its texts may hold values of rows: they are cut out.
 pub fn failed(doing: &str, e: &datafusion::error::DataFusionError) -> Error {
     let root = e.find_root();
@@ -89,6 +79,7 @@ pub fn failed(doing: &str, e: &datafusion::error::DataFusionError) -> Error {
         datafusion::error::DataFusionError::ResourcesExhausted(text) => {
             return Error::new(
                 Kind::Failed,
+                // Names and sizes of operators: no value of a row stands in it.
                 Diagnostic::new(format!("{doing}: the memory limit was reached ({})", first_line(text)))
                     .hint("give the run more memory: --memory 2GiB"),
             );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::events::Event;
@@ -107,7 +107,6 @@ const EVENT: TableSpec = TableSpec {
 pub const SPECS: [&TableSpec; 5] = [&RECORD, &XREF, &LINK, &BLOCKED, &EVENT];
 
 impl TableSpec {
-    /// Texts as the engine holds them.
     pub fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(
             self.columns
@@ -117,7 +116,7 @@ impl TableSpec {
                         "bigint" => DataType::Int64,
                         "double" => DataType::Float64,
                         "timestamp" => utc_micros(),
-                        _ => DataType::Utf8View,
+                        _ => DataType::Utf8,
                     };
                     Field::new(*name, data_type, true)
                 })
@@ -222,7 +221,7 @@ pub fn event_rows(events: &[Event]) -> Result<Rows> {
 }
 
 fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(StringViewArray::from_iter(values))
+    Arc::new(StringArray::from_iter(values))
 }
 
 fn chunks(rows: usize, build: impl Fn(std::ops::Range<usize>) -> Result<RecordBatch>) -> Result<Vec<RecordBatch>> {

@@ -316,6 +316,8 @@ pub fn rejected_schema() -> SchemaRef {
         Field::new("column_name", DataType::Utf8, true),
         Field::new("reason", DataType::Utf8, false),
         Field::new("raw", DataType::Utf8, false),
+        // The key's columns as text, parted by the unit separator; NULL where they cannot be read.
+        Field::new("record_key", DataType::Utf8, true),
     ]))
 }
 
@@ -352,12 +354,13 @@ impl Writer {
             Arc::new(StringArray::from_iter(rows.iter().map(|r| r.column.as_deref()))),
             Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.reason.as_str()))),
             Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.raw.as_str()))),
+            Arc::new(StringArray::from_iter(rows.iter().map(|r| r.key.as_ref().map(|k| k.join("\u{1f}"))))),
         ];
         let batch = RecordBatch::try_new(rejected_schema(), columns)
             .map_err(|e| Error::failed(format!("writing the quarantine: {e}")))?;
         let writer = match &mut self.quarantined {
             Some(writer) => writer,
-            None => self.quarantined.insert(parquet_writer(&self.path, rejected_schema(), &["raw".to_string()])?),
+            None => self.quarantined.insert(parquet_writer(&self.path, rejected_schema(), &["raw".to_string(), "record_key".to_string()])?),
         };
         self.quarantined_rows += batch.num_rows() as u64;
         writer.write(&batch).map_err(|e| Error::failed(format!("writing the quarantine: {e}")))

@@ -30,12 +30,15 @@ use crate::store::Store;
 #[derive(Debug, Clone)]
 pub struct Sequence {
     pub batches: Vec<Ranked>,
+    /// Of a full snapshot: the batches of earlier dates, in file order. A key that the newest date holds in quarantine keeps its version of these.
+    pub earlier: Vec<Ranked>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Ranked {
     pub id: String,
     pub landed: DataFile,
+    pub quarantined: Option<DataFile>,
     /// Place of the batch's file in the file order of all objects.
     pub rank: u32,
     /// Place of the first file that held these bytes.
@@ -47,6 +50,8 @@ pub struct Ranked {
 pub struct Newest {
     /// Per batch: positions of superseded rows, ascending.
     pub superseded: Vec<Vec<u64>>,
+    /// Earlier batches of which some rows still count, with the positions of those that do not.
+    pub kept_versions: Vec<(Ranked, Vec<u64>)>,
     pub keys: u64,
     pub first_seen: FirstSeen,
 }
@@ -123,11 +128,84 @@ pub async fn resolve(store: &Store, contract: &Contract, sequence: &Sequence) ->
     for positions in &mut newest.superseded {
         positions.sort_unstable();
     }
+    keep_versions(store, contract, sequence, &mut newest).await?;
     newest.first_seen = FirstSeen {
         default: batches[largest].first_rank,
         known: versions.into_iter().map(|(key, v)| (key, v.first)).collect(),
     };
     Ok(newest)
+}
+
+/// A row of a full snapshot that went to quarantine keeps its version before.
+async fn keep_versions(store: &Store, contract: &Contract, sequence: &Sequence, newest: &mut Newest) -> Result<()> {
+    let mut wanted: HashMap<u128, (), KeyHash> = HashMap::default();
+    for file in sequence.batches.iter().filter_map(|b| b.quarantined.as_ref()) {
+        for key in quarantined_keys(store, contract, file).await? {
+            wanted.insert(key, ());
+        }
+    }
+    if wanted.is_empty() || sequence.earlier.is_empty() {
+        return Ok(());
+    }
+    for batch in &sequence.batches {
+        let mut reader = KeyReader::open(store, contract, batch).await?;
+        while let Some((keys, _)) = reader.next().await? {
+            for key in keys {
+                wanted.remove(&key);
+            }
+        }
+    }
+    for batch in sequence.earlier.iter().rev() {
+        if wanted.is_empty() {
+            break;
+        }
+        let mut reader = KeyReader::open(store, contract, batch).await?;
+        let (mut keys, mut held) = (Vec::new(), HashMap::<u128, u64, KeyHash>::default());
+        while let Some((more, _)) = reader.next().await? {
+            for key in more {
+                if wanted.contains_key(&key) {
+                    // The later row of one file wins.
+                    held.insert(key, keys.len() as u64);
+                }
+                keys.push(key);
+            }
+        }
+        if held.is_empty() {
+            continue;
+        }
+        let skip = (0..keys.len() as u64).filter(|row| held.get(&keys[*row as usize]) != Some(row)).collect();
+        newest.keys += held.len() as u64;
+        for key in held.keys() {
+            wanted.remove(key);
+        }
+        newest.kept_versions.push((batch.clone(), skip));
+    }
+    Ok(())
+}
+
+async fn quarantined_keys(store: &Store, contract: &Contract, file: &DataFile) -> Result<Vec<u128>> {
+    let broken = |e: parquet::errors::ParquetError| {
+        Error::failed(format!("the quarantine of {} cannot be read: {e}", contract.label())).at(file.path.clone(), None)
+    };
+    let reader = ObjectReader { store: store.inner(), path: store.path(&file.path)?, size: file.bytes };
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(broken)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["record_key"]);
+    let mut stream = builder.with_projection(mask).build().map_err(broken)?;
+    let is_number = contract.key.len() == 1
+        && contract.column(&contract.key[0]).is_some_and(|c| c.kind == crate::contract::ColumnType::Integer);
+    let mut out = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(broken)?;
+        let texts = column(&batch, "record_key")?.as_string::<i32>();
+        for text in (0..texts.len()).filter(|i| texts.is_valid(*i)).map(|i| texts.value(i)) {
+            match (is_number, contract.key.len()) {
+                (true, _) => out.extend(text.parse().ok().map(number_key)),
+                (false, 1) => out.push(text_key(text)),
+                _ => out.push(hash(text)),
+            }
+        }
+    }
+    Ok(out)
 }
 
 async fn hash_batch(

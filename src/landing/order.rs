@@ -44,6 +44,7 @@ fn sequence(
     let mut balance = ObjectBalance { newest: files.iter().map(|(_, f)| f.date).max(), ..ObjectBalance::default() };
     let newest = balance.newest;
     let mut ranked: BTreeMap<&str, Ranked> = BTreeMap::new();
+    let mut earlier: Vec<Ranked> = Vec::new();
     // The name at which a batch counts; only that name can state it again.
     let mut counts_at: BTreeMap<&str, &str> = BTreeMap::new();
     let mut current: BTreeMap<&str, &str> = BTreeMap::new();
@@ -62,10 +63,17 @@ fn sequence(
             balance.repeated += batch.rows_read;
         }
         current.insert(&file.name, id);
+        let place = Ranked {
+            id: id.to_string(),
+            landed: batch.landed.clone(),
+            quarantined: batch.quarantined.clone(),
+            rank: *rank,
+            first_rank: *rank,
+        };
         if object.snapshot_full && Some(file.date) != newest {
+            earlier.push(place);
             continue;
         }
-        let place = Ranked { id: id.to_string(), landed: batch.landed.clone(), rank: *rank, first_rank: *rank };
         match ranked.get_mut(id) {
             None => {
                 ranked.insert(id, place);
@@ -84,5 +92,5 @@ fn sequence(
     }
     let mut batches: Vec<Ranked> = ranked.into_values().collect();
     batches.sort_by_key(|b| b.rank);
-    (Sequence { batches }, balance)
+    (Sequence { batches, earlier }, balance)
 }

@@ -1,6 +1,7 @@
 //! From a model's SQL to a plan that yields exactly its declared columns, in its declared order.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -18,11 +19,11 @@ use crate::engine;
 use crate::error::Diagnostic;
 
 
-/// The declared schema, texts as the engine holds them.
+/// The declared schema.
 pub fn declared_schema(spec: &ModelSpec) -> SchemaRef {
     let fields: Vec<Field> =
         spec.columns.iter().map(|c| Field::new(&c.name, c.data_type.data_type.clone(), true)).collect();
-    engine::with_views(&Schema::new(fields))
+    Arc::new(Schema::new(fields))
 }
 
 /// Plans a statement; faults come with the line that they stand in.
@@ -87,10 +88,7 @@ pub fn conform(plan: LogicalPlan, model: &Model) -> Result<LogicalPlan, Vec<Diag
     let mut exprs = Vec::new();
     for column in &spec.columns {
         let Some((_, actual)) = found.iter().find(|(n, _)| *n == column.name) else { continue };
-        let wanted = match &column.data_type.data_type {
-            DataType::Utf8 => DataType::Utf8View,
-            other => other.clone(),
-        };
+        let wanted = column.data_type.data_type.clone();
         if is_money(&column.name, column.unit.as_deref()) && wanted.is_floating() {
             findings.push(
                 Diagnostic::new(format!("`{}.{}` is money, and a float", model.name, column.name))

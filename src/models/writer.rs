@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use parquet::arrow::ArrowSchemaConverter;
@@ -58,20 +58,6 @@ pub fn properties(personal: &[String]) -> Result<WriterPropertiesPtr> {
         builder = builder.set_column_statistics_enabled(ColumnPath::from(column.as_str()), EnabledStatistics::None);
     }
     Ok(Arc::new(builder.build()))
-}
-
-/// The schema in files: plain texts, so that every reader copes.
-pub fn file_schema(schema: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(
-        schema
-            .fields()
-            .iter()
-            .map(|f| match f.data_type() {
-                DataType::Utf8View | DataType::LargeUtf8 => Field::new(f.name(), DataType::Utf8, true),
-                other => Field::new(f.name(), other.clone(), true),
-            })
-            .collect::<Vec<_>>(),
-    ))
 }
 
 /// Drains the stream into `file`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use arrow::datatypes::Schema;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
@@ -17,9 +18,10 @@ use super::keep::Keeper;
 use super::tables;
 use crate::catalog;
 use crate::checks::observe::{RowChecks, Seen};
-use crate::checks::{self, Rule};
+use crate::checks;
 use crate::config::project::{Materialized, ModelSpec};
 use crate::engine;
+use crate::identity;
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::manifest::{ColumnRecord, DataFile, Manifest, StageRecord, TableRecord};
 use crate::models::graph::{Graph, IDENTITY_TABLES, Model};
@@ -113,7 +115,7 @@ impl Site {
     }
 
     /// Registers a table's scratch file under its name.
-    pub fn register_scratch(&self, name: &str, schema: &arrow::datatypes::Schema, order: &[String]) -> Result<()> {
+    pub fn register_scratch(&self, name: &str, schema: &Schema, order: &[String]) -> Result<()> {
         let Some((local, data)) = self.local(name) else { return Ok(()) };
         let file = local.file_name().and_then(|f| f.to_str()).unwrap_or_default().to_string();
         let data = DataFile { path: file, ..data };
@@ -202,16 +204,30 @@ pub async fn build(
 
 /// Nobody reads it any more: its memory goes back; a published table is read from its file by the checks.
 fn let_go(site: &Site, name: &str) -> Result<()> {
+    if name == IDENTITY {
+        for spec in identity::tables::SPECS {
+            release(site, spec.name, &spec.schema(), &spec.order())?;
+        }
+        return Ok(());
+    }
+    match site.graph.models.get(name) {
+        Some(model) => release(site, name, &plan::declared_schema(&model.file.spec), &model.file.spec.write_order()),
+        None => Ok(()),
+    }
+}
+
+fn release(site: &Site, name: &str, schema: &Schema, order: &[String]) -> Result<()> {
+    let is_checked = site.graph.checks.iter().any(|c| c.reads.contains(name));
     if !site.keeper.holds(name) {
         return Ok(());
     }
-    let Some(model) = site.graph.models.get(name) else { return Ok(()) };
-    let schema = plan::declared_schema(&model.file.spec);
     if site.local(name).is_some() {
-        site.register_scratch(name, &writer::file_schema(&schema), &model.file.spec.write_order())?;
-    } else {
-        // An intermediate has no file; SQL checks may still name it, so it stays registered, and is kept.
+        site.register_scratch(name, schema, order)?;
+    } else if is_checked {
+        // An intermediate has no file: it is kept for the check that names it.
         return Ok(());
+    } else {
+        catalog::deregister(&site.context, name)?;
     }
     site.keeper.release(name);
     Ok(())
@@ -270,7 +286,7 @@ impl Observer for Watch<'_> {
     fn rows(&mut self, batch: &arrow::array::RecordBatch) -> Result<()> {
         self.checks.rows(batch)?;
         if let Some(collector) = &mut self.collector {
-            collector.push(batch);
+            collector.push(batch)?;
         }
         Ok(())
     }
@@ -282,7 +298,7 @@ async fn table(site: &Site, model: &Model, logical: LogicalPlan, is_read: bool) 
     let schema = plan::declared_schema(spec);
     let logical = plan::sorted(logical, model).map_err(|f| Error::new(Kind::Failed, f))?;
     let stream = stream(site, logical, &doing, model).await?;
-    let mut collector = is_read.then(|| site.keeper.collector(&model.name));
+    let mut collector = is_read.then(|| site.keeper.collector(&model.name, schema.clone()));
     let mut watch = Watch {
         checks: RowChecks::compile(&site.context, &schema, &checks::of_model(&model.file))?,
         collector: collector.as_mut(),
@@ -300,7 +316,7 @@ async fn table(site: &Site, model: &Model, logical: LogicalPlan, is_read: bool) 
     };
     match kept {
         Some(table) => catalog::register(&site.context, &model.name, table)?,
-        None => site.register_scratch(&model.name, &writer::file_schema(&schema), &order)?,
+        None => site.register_scratch(&model.name, &schema, &order)?,
     }
     Ok(rows)
 }
@@ -323,8 +339,8 @@ async fn intermediate(site: &Site, model: &Model, logical: LogicalPlan) -> Resul
     };
     let mut parts = JoinSet::new();
     for (i, stream) in streams.into_iter().enumerate() {
-        let collector = site.keeper.collector(&model.name);
-        let checks = RowChecks::compile(&site.context, &schema, &row_conditions(model))?;
+        let collector = site.keeper.collector(&model.name, schema.clone());
+        let checks = RowChecks::compile(&site.context, &schema, &checks::of_model(&model.file))?;
         let file = site.scratch_file(&format!("{}-{i}", model.name));
         parts.spawn(drain(stream, collector, checks, file, schema.clone(), doing.clone()));
     }
@@ -333,19 +349,26 @@ async fn intermediate(site: &Site, model: &Model, logical: LogicalPlan) -> Resul
         let part = part.map_err(|e| Error::failed(format!("{doing}: {e}")))??;
         drained.insert(part.path.clone(), part);
     }
-    let rows = drained.values().map(|p| p.checks.rows).sum();
     let (mut collectors, mut files) = (Vec::new(), Vec::new());
+    let mut checks: Option<RowChecks> = None;
     for part in drained.into_values() {
-        site.with_yield(|y| y.seen.extend(part.checks.finish().into_iter().map(|s| (model.name.clone(), s))));
+        match &mut checks {
+            Some(all) => all.merge(part.checks),
+            None => checks = Some(part.checks),
+        }
         match part.written {
             Some(written) => files.push(written),
             None => collectors.push(part.collector),
         }
     }
+    let rows = checks.as_ref().map_or(0, |c| c.rows);
+    let seen = checks.map(RowChecks::finish).unwrap_or_default();
     if files.is_empty() {
-        if let Some(table) = site.keeper.table(&model.name, schema, collectors, &order)? {
-            catalog::register(&site.context, &model.name, table)?;
-        }
+        let Some(table) = site.keeper.table(&model.name, schema, collectors, &order)? else {
+            return Err(Error::failed(format!("{doing}: what was kept has gone")));
+        };
+        catalog::register(&site.context, &model.name, table)?;
+        settle(site, &model.name, seen).await?;
         return Ok(rows);
     }
     // Some did not fit: what the others hold goes to files too, so that the table is of one kind.
@@ -362,9 +385,23 @@ async fn intermediate(site: &Site, model: &Model, logical: LogicalPlan) -> Resul
             rows: w.rows,
         })
         .collect();
-    let table = tables::published(&site.scratch, &writer::file_schema(&schema), &data, &order)?;
+    let table = tables::published(&site.scratch, &schema, &data, &order)?;
     catalog::register(&site.context, &model.name, table)?;
+    settle(site, &model.name, seen).await?;
     Ok(rows)
+}
+
+/// Notes what the checks saw. Keys with equal hashes are looked at now: an intermediate is gone when the others are judged.
+async fn settle(site: &Site, table: &str, seen: Vec<Seen>) -> Result<()> {
+    for mut seen in seen {
+        if !seen.is_certain {
+            let sql = checks::queries::offenders_sql(&seen.check, table);
+            seen.offenders = checks::queries::count(&site.context, &sql, &seen.check.name).await?;
+            seen.is_certain = true;
+        }
+        site.with_yield(|y| y.seen.push((table.to_string(), seen)));
+    }
+    Ok(())
 }
 
 struct Part {
@@ -389,8 +426,7 @@ async fn drain(
             continue;
         }
         checks.rows(&batch)?;
-        let before = collector.take_if_full(&batch);
-        let Some(held) = before else { continue };
+        let Some(held) = collector.push_or_take(&batch)? else { continue };
         // The rest of this partition goes to the file, after what was held.
         let head = futures::stream::iter(held.into_iter().map(Ok));
         let rest = stream.inspect_ok(|_| ());
@@ -427,14 +463,9 @@ async fn spill(
             Ok(())
         }
     }
-    let held = futures::stream::iter(collector.take().into_iter().map(Ok));
+    let held = futures::stream::iter(collector.take()?.into_iter().map(Ok));
     let stream = datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema.clone(), held);
     writer::write(Box::pin(stream), schema.clone(), &[], file, doing, &mut Nothing).await
-}
-
-/// Keys of an intermediate are looked at per partition only where it is one; conditions always.
-fn row_conditions(model: &Model) -> Vec<checks::Check> {
-    checks::of_model(&model.file).into_iter().filter(|c| matches!(c.rule, Rule::Row(_))).collect()
 }
 
 async fn physical(

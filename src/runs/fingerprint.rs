@@ -90,6 +90,6 @@ pub fn all(
 
 fn landed(object: &Object, sequence: Option<&Sequence>) -> Result<String> {
     let mut parts = vec![contract_digest(&object.contract)?];
-    parts.extend(sequence.iter().flat_map(|s| s.batches.iter().map(|b| b.id.clone())));
+    parts.extend(sequence.iter().flat_map(|s| s.batches.iter().chain(&s.earlier).map(|b| b.id.clone())));
     Ok(digest(parts.iter().map(String::as_str)))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::MemTable;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -11,7 +12,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::catalog::sort_exprs;
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows of a batch that operators get.
 const BATCH_ROWS: usize = 8192;
@@ -25,8 +26,11 @@ pub struct Keeper {
 }
 
 /// Batches on their way to be kept; gives up when there is no room.
+///
+/// Rows are copied into batches of their own: a slice, or a text view into a larger page, would make the engine count the whole page with each batch.
 pub struct Collector {
     batches: Option<Vec<RecordBatch>>,
+    coalescer: BatchCoalescer,
     reservation: MemoryReservation,
     kept: Arc<Mutex<usize>>,
     limit: usize,
@@ -38,10 +42,11 @@ impl Keeper {
         Keeper { context, limit, held: Mutex::default(), kept: Arc::default() }
     }
 
-    pub fn collector(&self, table: &str) -> Collector {
+    pub fn collector(&self, table: &str, schema: SchemaRef) -> Collector {
         let reservation = MemoryConsumer::new(format!("kept {table}"))
             .register(&self.context.runtime_env().memory_pool);
-        Collector { batches: Some(Vec::new()), reservation, kept: self.kept.clone(), limit: self.limit }
+        let coalescer = BatchCoalescer::new(schema, BATCH_ROWS);
+        Collector { batches: Some(Vec::new()), coalescer, reservation, kept: self.kept.clone(), limit: self.limit }
     }
 
     /// The collected rows as a table, sorted as said; None where they did not fit.
@@ -52,14 +57,12 @@ impl Keeper {
         collectors: Vec<Collector>,
         order: &[String],
     ) -> Result<Option<Arc<MemTable>>> {
-        if collectors.iter().any(|c| c.batches.is_none()) {
-            return Ok(None);
-        }
-        let mut partitions = Vec::new();
-        let mut held: Option<MemoryReservation> = None;
+        let (mut partitions, mut held): (Vec<Vec<RecordBatch>>, Option<MemoryReservation>) = (Vec::new(), None);
         for mut collector in collectors {
-            let batches = collector.batches.take().unwrap_or_default();
-            partitions.push(batches.iter().flat_map(slices).collect::<Vec<_>>());
+            if !collector.finish()? {
+                return Ok(None);
+            }
+            partitions.push(collector.batches.take().unwrap_or_default());
             let taken = collector.reservation.take();
             match &mut held {
                 Some(all) => all.grow(taken.size()),
@@ -93,40 +96,76 @@ impl Keeper {
     }
 }
 
-fn slices(batch: &RecordBatch) -> Vec<RecordBatch> {
-    (0..batch.num_rows())
-        .step_by(BATCH_ROWS)
-        .map(|from| batch.slice(from, BATCH_ROWS.min(batch.num_rows() - from)))
-        .collect()
-}
-
 impl Collector {
-    /// Takes a batch; where there is no room, gives back all that was held, with that batch.
-    pub fn take_if_full(&mut self, batch: &RecordBatch) -> Option<Vec<RecordBatch>> {
-        let bytes = batch.get_array_memory_size();
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *kept + bytes <= self.limit && self.reservation.try_grow(bytes).is_ok() {
-            *kept += bytes;
-            self.batches.get_or_insert_default().push(batch.clone());
-            return None;
+    /// Takes a batch. Returns whether it still collects: where there is no room it lets go of all.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<bool> {
+        if self.batches.is_none() {
+            return Ok(false);
         }
-        *kept = kept.saturating_sub(self.reservation.size());
-        self.reservation.free();
-        let mut held = self.batches.take().unwrap_or_default();
-        held.push(batch.clone());
-        Some(held)
+        self.coalescer.push_batch(batch.clone()).map_err(|e| Error::failed(format!("keeping rows: {e}")))?;
+        Ok(self.drain())
+    }
+
+    /// Takes a batch; where there is no room, gives back all rows so far, that batch included.
+    pub fn push_or_take(&mut self, batch: &RecordBatch) -> Result<Option<Vec<RecordBatch>>> {
+        self.coalescer.push_batch(batch.clone()).map_err(|e| Error::failed(format!("keeping rows: {e}")))?;
+        let mut done = Vec::new();
+        while let Some(compact) = self.coalescer.next_completed_batch() {
+            done.push(compact);
+        }
+        if done.iter().all(|b| self.hold(b)) {
+            self.batches.get_or_insert_default().extend(done);
+            return Ok(None);
+        }
+        let mut all = self.batches.take().unwrap_or_default();
+        all.extend(done);
+        all.extend(self.take()?);
+        Ok(Some(all))
     }
 
     /// Gives back all that is held.
-    pub fn take(&mut self) -> Vec<RecordBatch> {
+    pub fn take(&mut self) -> Result<Vec<RecordBatch>> {
+        self.coalescer.finish_buffered_batch().map_err(|e| Error::failed(format!("keeping rows: {e}")))?;
+        let mut all = self.batches.take().unwrap_or_default();
+        while let Some(compact) = self.coalescer.next_completed_batch() {
+            all.push(compact);
+        }
+        self.free();
+        Ok(all)
+    }
+
+    /// Takes in what is left; whether all fits.
+    fn finish(&mut self) -> Result<bool> {
+        self.coalescer.finish_buffered_batch().map_err(|e| Error::failed(format!("keeping rows: {e}")))?;
+        Ok(self.batches.is_some() && self.drain())
+    }
+
+    fn drain(&mut self) -> bool {
+        while let Some(compact) = self.coalescer.next_completed_batch() {
+            if !self.hold(&compact) {
+                self.free();
+                self.batches = None;
+                return false;
+            }
+            self.batches.get_or_insert_default().push(compact);
+        }
+        true
+    }
+
+    /// Reserves a batch's bytes, if there is room.
+    fn hold(&mut self, batch: &RecordBatch) -> bool {
+        let bytes = batch.get_array_memory_size();
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fits = *kept + bytes <= self.limit && self.reservation.try_grow(bytes).is_ok();
+        if fits {
+            *kept += bytes;
+        }
+        fits
+    }
+
+    fn free(&mut self) {
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *kept = kept.saturating_sub(self.reservation.size());
         self.reservation.free();
-        self.batches.take().unwrap_or_default()
-    }
-
-    /// Takes a batch; what does not fit makes it let go of all. Returns whether it still collects.
-    pub fn push(&mut self, batch: &RecordBatch) -> bool {
-        self.batches.is_some() && self.take_if_full(batch).is_none()
     }
 }

@@ -81,13 +81,19 @@ async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
             })
             .collect();
         site.publish(spec.name, columns, spec.description, &spec.order(), written)?;
-        // In memory for the models that come next: all of them ask whose a record is.
-        let mut collector = site.keeper.collector(spec.name);
-        let fits = batches.iter().all(|b| collector.push(b));
-        let kept = if fits { site.keeper.table(spec.name, schema.clone(), vec![collector], &spec.order())? } else { None };
+        if site.graph.readers(spec.name).next().is_none() {
+            site.register_scratch(spec.name, &schema, &spec.order())?;
+            continue;
+        }
+        // In memory for the models that come next.
+        let mut collector = site.keeper.collector(spec.name, schema.clone());
+        for batch in &batches {
+            collector.push(batch)?;
+        }
+        let kept = site.keeper.table(spec.name, schema.clone(), vec![collector], &spec.order())?;
         match kept {
             Some(table) => catalog::register(&site.context, spec.name, table as Arc<MemTable>)?,
-            None => site.register_scratch(spec.name, &writer::file_schema(&schema), &spec.order())?,
+            None => site.register_scratch(spec.name, &schema, &spec.order())?,
         }
     }
     Ok(())
@@ -131,7 +137,7 @@ async fn previous_tables(site: &Site) -> Result<(Vec<Event>, BTreeMap<RecordName
         out.push(frame.collect().await.map_err(|e| engine::failed(&doing, &e))?);
     }
     let text = |batch: &RecordBatch, column: usize, row: usize| -> Option<String> {
-        let texts = batch.column(column).as_string_view_opt()?;
+        let texts = batch.column(column).as_string_opt::<i32>()?;
         texts.is_valid(row).then(|| texts.value(row).to_string())
     };
     let mut events = Vec::new();

@@ -15,6 +15,7 @@ use super::plan::{self, Intake};
 use super::verdict::{self, Verdict};
 use super::{fingerprint, lock, resolve, tables};
 use crate::catalog;
+use crate::config::RELEASES_FILE;
 use crate::config::project::{IdentityMode, Materialized, Project};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
@@ -189,6 +190,10 @@ async fn work(
         return Err(Error { kind: Kind::Failed, findings: too_old });
     }
     loaded.warnings.extend(stale);
+    if !project.releases.is_empty() {
+        let lines = project.releases.len();
+        loaded.warnings.push(format!("{RELEASES_FILE} has {lines} lines: this version reads them and releases nothing"));
+    }
     loaded.warnings.extend(intake.not_ready.iter().map(|f| format!("{f} is not ready yet and was left for the next run")));
     loaded.warnings.extend(intake.ignored.iter().map(|f| format!("{f} is no extract of any pipeline and was left alone")));
     loaded.warnings.sort();
@@ -344,6 +349,8 @@ fn balances(
             if let Some(newest) = newest.get(label) {
                 balance.keys = newest.keys;
                 balance.superseded = newest.superseded.iter().map(|s| s.len() as u64).sum();
+                let kept: u64 = newest.kept_versions.iter().map(|(b, skip)| b.landed.rows - skip.len() as u64).sum();
+                balance.outdated -= kept;
             }
             (label.clone(), balance)
         })

@@ -32,15 +32,15 @@ pub fn register_landed(
     sequence: &Sequence,
     newest: &Newest,
 ) -> Result<()> {
-    let files = sequence
-        .batches
-        .iter()
-        .zip(&newest.superseded)
-        .map(|(batch, superseded)| {
-            file(store, &batch.landed, vec![ScalarValue::Utf8View(Some(batch.id.clone()))], superseded.clone())
+    let newest_files = sequence.batches.iter().zip(&newest.superseded);
+    let kept_files = newest.kept_versions.iter().map(|(batch, skip)| (batch, skip));
+    let files = newest_files
+        .chain(kept_files)
+        .map(|(batch, skip)| {
+            file(store, &batch.landed, vec![ScalarValue::Utf8(Some(batch.id.clone()))], skip.clone())
         })
         .collect::<Result<_>>()?;
-    let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8View, false)];
+    let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8, false)];
     let table = FilesTable::new(store, &object.contract.landed_schema(), constants, files, &[])?;
     catalog::register(context, &format!("landing.{}", object.contract.table()), Arc::new(table))
 }
@@ -88,10 +88,10 @@ pub fn register_view(context: &SessionContext, name: &str, plan: LogicalPlan, sq
 pub fn register_rejected(context: &SessionContext, store: &Store, manifest: Option<&Manifest>) -> Result<()> {
     let constant = |name: &str, kind: DataType| Field::new(name, kind, false);
     let constants = vec![
-        constant("source_system", DataType::Utf8View),
-        constant("source_object", DataType::Utf8View),
-        constant("file", DataType::Utf8View),
-        constant("batch_id", DataType::Utf8View),
+        constant("source_system", DataType::Utf8),
+        constant("source_object", DataType::Utf8),
+        constant("file", DataType::Utf8),
+        constant("batch_id", DataType::Utf8),
         constant("run", DataType::Int64),
     ];
     let mut first: BTreeMap<&str, &FileRecord> = BTreeMap::new();
@@ -109,7 +109,7 @@ pub fn register_rejected(context: &SessionContext, store: &Store, manifest: Opti
     for (id, record) in first {
         let batch = manifest.and_then(|m| m.batches.get(id));
         let Some(data) = batch.and_then(|b| b.quarantined.as_ref()) else { continue };
-        let text = |t: &str| ScalarValue::Utf8View(Some(t.to_string()));
+        let text = |t: &str| ScalarValue::Utf8(Some(t.to_string()));
         let constants = vec![
             text(&record.system),
             text(&record.object),
@@ -134,7 +134,7 @@ pub fn register_declared(context: &SessionContext, store: &Store, project: &Proj
     let empty = |schema: SchemaRef| -> Arc<dyn TableProvider> { Arc::new(datafusion::datasource::empty::EmptyTable::new(schema)) };
     for object in project.objects() {
         let name = format!("landing.{}", object.contract.table());
-        let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8View, false)];
+        let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8, false)];
         let table = FilesTable::new(store, &object.contract.landed_schema(), constants, Vec::new(), &[])?;
         catalog::register(context, &name, empty(table.schema()))?;
     }

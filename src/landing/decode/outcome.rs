@@ -76,6 +76,8 @@ pub struct Rejected {
     pub reason: Reason,
     /// The row as received, without its line ending; of an over-long line only the beginning.
     pub raw: String,
+    /// The texts of the key's columns, where all of them can be read: a full snapshot keeps this key's version before.
+    pub key: Option<Vec<String>>,
 }
 
 /// What a file held. `rows_read = rows_accepted + rows_rejected`, always.

@@ -16,7 +16,7 @@ use super::columns::ColumnBuffer;
 use super::drift::{Faults, Shape};
 use super::outcome::{Decoded, Outcome, Reason, Receiver, Rejected, SumState};
 use super::value;
-use crate::contract::{ColumnType, Contract, ValueMap};
+use crate::contract::{ColumnType, Contract, DateFormat, ValueMap};
 use crate::error::{Error, Result};
 
 /// A source row whose values are found by the place of their column in the contract.
@@ -232,7 +232,27 @@ impl<'a> Tally<'a> {
             }
         }
         let column = index.and_then(|index| self.contract.columns.get(index)).map(|column| column.name.clone());
-        self.receiver.rejected(Rejected { line, column, reason: fault.reason, raw: raw.into_owned() })
+        let key = match &summed {
+            Summed::Row(row) => self.key_of(*row),
+            Summed::Nothing | Summed::Unknown => None,
+        };
+        self.receiver.rejected(Rejected { line, column, reason: fault.reason, raw: raw.into_owned(), key })
+    }
+
+    /// The key of a rejected row in the form that its accepted versions have.
+    fn key_of<R: Row>(&self, row: &R) -> Option<Vec<String>> {
+        let mut scratch = String::new();
+        let texts = self.contract.key.iter().map(|name| {
+            let index = self.contract.columns.iter().position(|column| &column.name == name)?;
+            let Ok(Cell::Text(text)) = row.cell(index, &mut scratch) else { return None };
+            match &self.contract.columns[index].kind {
+                ColumnType::Text if !text.is_empty() => Some(text.to_string()),
+                ColumnType::Integer => value::integer(text).map(|n| n.to_string()),
+                ColumnType::Date { format: DateFormat::Iso } => Some(value::trim_blanks(text).to_string()),
+                _ => None,
+            }
+        });
+        texts.collect()
     }
 
     fn flush(&mut self) -> Result<()> {
