@@ -123,15 +123,11 @@ final as (
         coalesce(stepped.previous_department <> stepped.department, false) as is_handoff,
         stepped.previous_at,
         stepped.occurred_at
-    -- The side that is looked up stands first: its rows are what a hash join holds in memory.
-    from costs
-    right join (
-        previous_kinds
-        inner join (
-            kinds
-            inner join stepped on stepped.kind_order = kinds.kind_order
-        ) on stepped.previous_kind_order = previous_kinds.kind_order
-    ) on stepped.department = costs.department and stepped.channel = costs.channel
+    -- Outer joins, although every step has its kind: after an inner join the engine takes the result for as small as the lookup.
+    from stepped
+    left join kinds on stepped.kind_order = kinds.kind_order
+    left join previous_kinds on stepped.previous_kind_order = previous_kinds.kind_order
+    left join costs on stepped.department = costs.department and stepped.channel = costs.channel
 
 )
 

@@ -140,7 +140,10 @@ fn summary(project: &Project, report: &Report) -> String {
         output::bytes(output::peak_memory())
     ));
     out.push(format!("marts: {}/marts (Delta tables)", project.warehouse));
-    out.push("ask them: uramaki query \"select * from marts.customer_360 limit 5\"".to_string());
+    let marts = || manifest.tables.keys().filter(|name| name.starts_with("marts."));
+    if let Some(mart) = marts().find(|name| *name == "marts.customer_360").or_else(|| marts().next()) {
+        out.push(format!("ask them: uramaki query \"select * from {mart} limit 5\""));
+    }
     out.push(format!("this run: uramaki runs show {}", manifest.run));
     out.join("\n")
 }

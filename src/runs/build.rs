@@ -1,16 +1,18 @@
 //! Builds tables: every model as soon as what it reads is there, several beside one another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use arrow::datatypes::Schema;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::fingerprint::{Fingerprints, digest};
@@ -26,7 +28,7 @@ use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::manifest::{ColumnRecord, DataFile, Manifest, StageRecord, TableRecord};
 use crate::models::graph::{Graph, IDENTITY_TABLES, Model};
 use crate::models::plan;
-use crate::models::writer::{self, Observer, Written};
+use crate::models::writer::{self, Observer, Unobserved, Written};
 use crate::output::Bar;
 use crate::sinks::delta;
 use crate::store::Store;
@@ -283,7 +285,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn rows(&mut self, batch: &arrow::array::RecordBatch) -> Result<()> {
+    fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
         self.checks.rows(batch)?;
         if let Some(collector) = &mut self.collector {
             collector.push(batch)?;
@@ -374,7 +376,7 @@ async fn intermediate(site: &Site, model: &Model, logical: LogicalPlan) -> Resul
     // Some did not fit: what the others hold goes to files too, so that the table is of one kind.
     for (i, mut collector) in collectors.into_iter().enumerate() {
         let file = site.scratch_file(&format!("{}-kept-{i}", model.name));
-        files.push(spill(&mut collector, &file, &schema, &doing).await?);
+        files.push(spill(collector.take()?, &file, &schema, &doing).await?);
     }
     let data: Vec<DataFile> = files
         .into_iter()
@@ -417,7 +419,7 @@ async fn drain(
     mut collector: super::keep::Collector,
     mut checks: RowChecks,
     path: PathBuf,
-    schema: arrow::datatypes::SchemaRef,
+    schema: SchemaRef,
     doing: String,
 ) -> Result<Part> {
     while let Some(batch) = stream.next().await {
@@ -429,43 +431,40 @@ async fn drain(
         let Some(held) = collector.push_or_take(&batch)? else { continue };
         // The rest of this partition goes to the file, after what was held.
         let head = futures::stream::iter(held.into_iter().map(Ok));
-        let rest = stream.inspect_ok(|_| ());
-        let all = datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema.clone(), head.chain(rest));
-        struct Rest<'a>(&'a mut RowChecks, usize);
-        impl Observer for Rest<'_> {
-            fn rows(&mut self, batch: &arrow::array::RecordBatch) -> Result<()> {
-                // What was held has been seen already.
-                let seen = self.1.min(batch.num_rows());
-                self.1 -= seen;
-                if seen < batch.num_rows() {
-                    self.0.rows(&batch.slice(seen, batch.num_rows() - seen))?;
-                }
-                Ok(())
-            }
-        }
-        let seen = checks.rows as usize;
-        let written =
-            writer::write(Box::pin(all), schema.clone(), &[], &path, &doing, &mut Rest(&mut checks, seen)).await?;
+        let all = RecordBatchStreamAdapter::new(schema.clone(), head.chain(stream));
+        let mut rest = Rest { seen: checks.rows as usize, checks: &mut checks };
+        let written = writer::write(Box::pin(all), schema.clone(), &[], &path, &doing, &mut rest).await?;
         return Ok(Part { path, collector, checks, written: Some(written) });
     }
-    Ok(Part { path, collector, checks, written: None })
+    let written = match collector.finish_or_take()? {
+        Some(held) => Some(spill(held, &path, &schema, &doing).await?),
+        None => None,
+    };
+    Ok(Part { path, collector, checks, written })
 }
 
-async fn spill(
-    collector: &mut super::keep::Collector,
-    file: &std::path::Path,
-    schema: &arrow::datatypes::SchemaRef,
-    doing: &str,
-) -> Result<Written> {
-    struct Nothing;
-    impl Observer for Nothing {
-        fn rows(&mut self, _: &arrow::array::RecordBatch) -> Result<()> {
-            Ok(())
+/// Checks the rows after those that were seen already.
+struct Rest<'a> {
+    seen: usize,
+    checks: &'a mut RowChecks,
+}
+
+impl Observer for Rest<'_> {
+    fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+        let seen = self.seen.min(batch.num_rows());
+        self.seen -= seen;
+        if seen < batch.num_rows() {
+            self.checks.rows(&batch.slice(seen, batch.num_rows() - seen))?;
         }
+        Ok(())
     }
-    let held = futures::stream::iter(collector.take()?.into_iter().map(Ok));
-    let stream = datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema.clone(), held);
-    writer::write(Box::pin(stream), schema.clone(), &[], file, doing, &mut Nothing).await
+}
+
+/// Writes rows that were held into a file.
+async fn spill(held: Vec<RecordBatch>, file: &Path, schema: &SchemaRef, doing: &str) -> Result<Written> {
+    let rows = futures::stream::iter(held.into_iter().map(Ok));
+    let stream = RecordBatchStreamAdapter::new(schema.clone(), rows);
+    writer::write(Box::pin(stream), schema.clone(), &[], file, doing, &mut Unobserved).await
 }
 
 async fn physical(

@@ -196,7 +196,9 @@ fn refuse_empty_snapshot(object: &Object, found: &Found, landed: Landed) -> Land
 async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Store, run: u64) -> Result<()> {
     let sha256 = batch.record.source.clone();
     if job.archived.is_some() {
-        let (id, record) = batch.store(warehouse).await?;
+        let (id, mut record) = batch.store(warehouse).await?;
+        // Control totals are not archived: what they said of these bytes still holds.
+        record.control = record.control.or_else(|| job.archived.as_ref()?.control.clone());
         for file in loaded.files.iter_mut().filter(|f| f.sha256 == sha256 && f.system == record.system && f.object == record.object) {
             file.batch = Some(id.clone());
         }
@@ -226,7 +228,8 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
     if let Some(control) = batch.record.control.as_deref().filter(|c| c.starts_with("rows only")) {
         loaded.warnings.push(format!("{}: control totals checked for {control}", job.found.name));
     }
-    let (id, record) = batch.store(warehouse).await?;
+    let (id, mut record) = batch.store(warehouse).await?;
+    record.control = record.control.or_else(|| loaded.batches.get(&id)?.control.clone());
     loaded.batches.insert(id.clone(), record);
     add_file(loaded, &job.found, sha256, Some(id), None, run);
     Ok(())

@@ -123,6 +123,19 @@ impl Collector {
         Ok(Some(all))
     }
 
+    /// Takes in what is left at the end; where there is no room for it, gives back all.
+    pub fn finish_or_take(&mut self) -> Result<Option<Vec<RecordBatch>>> {
+        self.coalescer.finish_buffered_batch().map_err(|e| Error::failed(format!("keeping rows: {e}")))?;
+        let Some(last) = self.coalescer.next_completed_batch() else { return Ok(None) };
+        if self.hold(&last) {
+            self.batches.get_or_insert_default().push(last);
+            return Ok(None);
+        }
+        let mut all = self.take()?;
+        all.push(last);
+        Ok(Some(all))
+    }
+
     /// Gives back all that is held.
     pub fn take(&mut self) -> Result<Vec<RecordBatch>> {
         self.coalescer.finish_buffered_batch().map_err(|e| Error::failed(format!("keeping rows: {e}")))?;

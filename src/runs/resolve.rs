@@ -18,7 +18,7 @@ use crate::identity::events::{self, Event, RecordName};
 use crate::identity::{Record, Resolution, collect, exact, tables as identity_tables};
 use crate::landing::newest::Newest;
 use crate::manifest::{ColumnRecord, StageRecord};
-use crate::models::writer::{self, Observer};
+use crate::models::writer::{self, Unobserved};
 
 /// The staging table of an object, where there is one, else its landed rows.
 fn source(site: &Site, object: &Object) -> String {
@@ -68,7 +68,7 @@ async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
         let stream = RecordBatchStreamAdapter::new(schema.clone(), rows);
         let file = site.scratch_file(spec.name);
         let doing = format!("writing {}", spec.name);
-        let written = writer::write(Box::pin(stream), schema.clone(), &personal, &file, &doing, &mut Nothing).await?;
+        let written = writer::write(Box::pin(stream), schema.clone(), &personal, &file, &doing, &mut Unobserved).await?;
         let columns = spec
             .columns
             .iter()
@@ -97,14 +97,6 @@ async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
         }
     }
     Ok(())
-}
-
-struct Nothing;
-
-impl Observer for Nothing {
-    fn rows(&mut self, _: &RecordBatch) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// The events so far and those of this run.
