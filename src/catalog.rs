@@ -22,8 +22,8 @@ use datafusion::logical_expr::{Expr, SortExpr, TableProviderFilterPushDown};
 use datafusion::physical_expr::{LexOrdering, create_lex_ordering};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
-use object_store::path::Path;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
 use crate::engine::{self, CATALOG};
@@ -58,12 +58,23 @@ pub struct FilesTable {
 
 impl FilesTable {
     /// `schema` is the files' own; `constants` are columns that each file has one value of.
-    pub fn new(store: &Store, schema: &Schema, constants: Vec<Field>, files: Vec<TableFile>, order: &[String]) -> Result<Self> {
-        let store = ObjectStoreUrl::parse(store.base().as_str())
-            .map_err(|e| engine::failed("opening the store", &e))?;
+    pub fn new(
+        store: &Store,
+        schema: &Schema,
+        constants: Vec<Field>,
+        files: Vec<TableFile>,
+        order: &[String],
+    ) -> Result<Self> {
+        let store =
+            ObjectStoreUrl::parse(store.base().as_str()).map_err(|e| engine::failed("opening the store", &e))?;
         let constants: Vec<arrow::datatypes::FieldRef> = constants.into_iter().map(Arc::new).collect();
         let order = if files.len() == 1 { order.to_vec() } else { Vec::new() };
-        Ok(FilesTable { store, table: TableSchema::builder(Arc::new(schema.clone())).with_table_partition_cols(constants).build(), files, order })
+        Ok(FilesTable {
+            store,
+            table: TableSchema::builder(Arc::new(schema.clone())).with_table_partition_cols(constants).build(),
+            files,
+            order,
+        })
     }
 
     fn rows(&self) -> usize {
@@ -220,10 +231,7 @@ mod tests {
     fn a_selection_leaves_out_what_is_superseded() {
         let selection = all_but(&[0, 3, 4, 9], 10);
         let picked: Vec<(bool, usize)> = selection.iter().map(|s| (s.skip, s.row_count)).collect();
-        assert_eq!(
-            picked,
-            [(true, 1), (false, 2), (true, 2), (false, 4), (true, 1)]
-        );
+        assert_eq!(picked, [(true, 1), (false, 2), (true, 2), (false, 4), (true, 1)]);
         assert_eq!(all_but(&[], 5).row_count(), 5);
     }
 }

@@ -157,8 +157,8 @@ pub enum RunsVerb {
     List,
     /// One run: inputs, balance, tables with their files, checks, timings
     Show {
-        /// The run's number
-        run: u64,
+        /// The run's number (default: the last)
+        run: Option<u64>,
         /// The manifest itself
         #[arg(long)]
         json: bool,

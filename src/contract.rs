@@ -104,11 +104,18 @@ pub enum ColumnType {
     Text,
     /// 64 bit.
     Integer,
-    Decimal { precision: u8, scale: i8 },
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
     Boolean,
-    Date { format: DateFormat },
+    Date {
+        format: DateFormat,
+    },
     /// Microseconds, UTC.
-    Timestamp { format: TimeFormat },
+    Timestamp {
+        format: TimeFormat,
+    },
     List(Box<ColumnType>),
     Struct(Vec<(String, ColumnType)>),
 }

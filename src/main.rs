@@ -1,4 +1,5 @@
 //! The exit boundary: what was typed becomes a command, its error becomes text and an exit code.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::todo, clippy::dbg_macro))]
 
 use std::process::ExitCode;
 

@@ -210,9 +210,10 @@ pub async fn numbers(store: &Store) -> Result<Vec<u64>> {
 /// One run's manifest.
 pub async fn read(store: &Store, run: u64) -> Result<Stored> {
     let path = Manifest::path(run);
-    let bytes = store.get(&path).await?.ok_or_else(|| {
-        Error::config(format!("there is no run {run}")).hint("`uramaki runs` lists the runs")
-    })?;
+    let bytes = store
+        .get(&path)
+        .await?
+        .ok_or_else(|| Error::config(format!("there is no run {run}")).hint("`uramaki runs` lists the runs"))?;
     let broken = |e: String| {
         Error::failed(format!("the manifest of run {run} cannot be read: {e}"))
             .at(path.clone(), None)

@@ -46,9 +46,11 @@ impl Store {
                 url.to_file_path().map_err(|()| Error::config(format!("`{location}` is no path of this machine")))?,
             ),
             Ok(url) if url.scheme().len() > 1 => {
-                let env = std::env::vars_os().filter_map(|(k, v)| {
-                    Some((k.into_string().ok()?.to_ascii_lowercase(), v.into_string().ok()?))
-                });
+                // Who writes http:// means it.
+                let plain = (url.scheme() == "http").then(|| ("allow_http".to_string(), "true".to_string()));
+                let env = std::env::vars_os()
+                    .filter_map(|(k, v)| Some((k.into_string().ok()?.to_ascii_lowercase(), v.into_string().ok()?)))
+                    .chain(plain);
                 let (inner, prefix) = object_store::parse_url_opts(&url, env).map_err(|e| {
                     Error::config(format!("cannot open `{location}`: {}", scrub(&e)))
                         .hint("use a folder, file://, s3://, gs://, az:// or http(s)://; credentials come from the environment")
@@ -63,13 +65,7 @@ impl Store {
         let folder = folder.canonicalize()?;
         let inner = object_store::local::LocalFileSystem::new_with_prefix(&folder)
             .map_err(|e| Error::failed(format!("cannot open the folder `{}`: {}", folder.display(), scrub(&e))))?;
-        Ok(Store {
-            inner: Arc::new(inner),
-            prefix: Path::default(),
-            base: base(number)?,
-            label,
-            local: Some(folder),
-        })
+        Ok(Store { inner: Arc::new(inner), prefix: Path::default(), base: base(number)?, label, local: Some(folder) })
     }
 
     pub fn label(&self) -> &str {
@@ -123,12 +119,8 @@ impl Store {
     /// Every object under a folder, sorted by path.
     pub async fn list(&self, relative: &str) -> Result<Vec<ObjectMeta>> {
         let prefix = if relative.is_empty() { self.prefix.clone() } else { self.path(relative)? };
-        let mut found: Vec<ObjectMeta> = self
-            .inner
-            .list(Some(&prefix))
-            .try_collect()
-            .await
-            .map_err(|e| self.failed("list", relative, &e))?;
+        let mut found: Vec<ObjectMeta> =
+            self.inner.list(Some(&prefix)).try_collect().await.map_err(|e| self.failed("list", relative, &e))?;
         found.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(found)
     }

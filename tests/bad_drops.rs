@@ -76,7 +76,8 @@ fn refused_in(project: &Small, name: &str, bytes: &[u8], words: &[&str]) {
     assert_eq!(project.csv(ASK), said);
     // The same again, and without the file all is well.
     let again = project.run().expect(1);
-    let errors = |text: &str| text.lines().skip_while(|l| !l.starts_with("error: ")).map(str::to_string).collect::<Vec<_>>();
+    let errors =
+        |text: &str| text.lines().skip_while(|l| !l.starts_with("error: ")).map(str::to_string).collect::<Vec<_>>();
     assert_eq!(errors(&again.stderr), errors(&ran.stderr));
     std::fs::remove_file(project.root().join("drop").join(name)).expect("the bad file");
     let _ = std::fs::remove_file(project.root().join("drop/shop/orders/2026-11-19.control.json"));
@@ -121,9 +122,8 @@ fn orders(rows: &[&str]) -> String {
 
 /// Ten orders, of which the first `bad` have no number as total.
 fn orders_with_bad_totals(bad: usize) -> String {
-    let rows: Vec<String> = (0..10)
-        .map(|i| format!("n{i},c1,{},2026-11-19 09:00:00", if i < bad { SECRET } else { "2.00" }))
-        .collect();
+    let rows: Vec<String> =
+        (0..10).map(|i| format!("n{i},c1,{},2026-11-19 09:00:00", if i < bad { SECRET } else { "2.00" })).collect();
     orders(&rows.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -145,9 +145,11 @@ fn a_missing_column() {
         format!("id,customer_id,updated_at\no9,{SECRET},2026-11-19 09:00:00\n"),
         &["shop/orders", "schema drift: expected column `total`; found `id`, `customer_id`, `updated_at`"],
     );
-    refused(CUSTOMERS, format!("id,naam,email,updated_at\nc9,{SECRET},x@example.org,2026-11-19 09:00:00\n"), &[
-        "schema drift: expected column `name`",
-    ]);
+    refused(
+        CUSTOMERS,
+        format!("id,naam,email,updated_at\nc9,{SECRET},x@example.org,2026-11-19 09:00:00\n"),
+        &["schema drift: expected column `name`"],
+    );
     // In JSON Lines a column is missing where no line has it.
     let lines: String = (10..20).map(|i| format!("{{\"id\": {i}, \"subject\": \"{SECRET}\"}}\n")).collect();
     refused(TICKETS, lines, &["schema drift", "`minutes`"]);
@@ -155,21 +157,33 @@ fn a_missing_column() {
 
 #[test]
 fn a_type_that_drifted() {
-    refused(ORDERS, orders_with_bad_totals(6), &[
-        "shop/orders",
-        "schema drift: column `total`: expected decimal(18,2), never missing; found text in 6 rows; 6 of 10 rows do not follow the contract",
-    ]);
+    refused(
+        ORDERS,
+        orders_with_bad_totals(6),
+        &[
+            "shop/orders",
+            "schema drift: column `total`: expected decimal(18,2), never missing; found text in 6 rows; 6 of 10 rows do not follow the contract",
+        ],
+    );
     // Four bad rows are no drift yet, whatever their share.
-    let project =
-        quarantined(ORDERS, orders_with_bad_totals(4), "2,total,bad_decimal\n3,total,bad_decimal\n4,total,bad_decimal\n5,total,bad_decimal");
+    let project = quarantined(
+        ORDERS,
+        orders_with_bad_totals(4),
+        "2,total,bad_decimal\n3,total,bad_decimal\n4,total,bad_decimal\n5,total,bad_decimal",
+    );
     assert_eq!(project.csv("select count(*) as n from warehouse.fct_order"), "n\n9\n");
     let raw = project.csv("select raw from quarantine.rejected_row order by line limit 1");
-    assert_eq!(raw, format!("raw\n\"n0,c1,{SECRET},2026-11-19 09:00:00\"\n"), "the quarantine keeps what the messages leave out");
+    assert_eq!(
+        raw,
+        format!("raw\n\"n0,c1,{SECRET},2026-11-19 09:00:00\"\n"),
+        "the quarantine keeps what the messages leave out"
+    );
 }
 
 #[test]
 fn a_compressed_file_that_was_cut() {
-    let rows: Vec<String> = (0..500).map(|i| format!("{SECRET}{i},c1,{}.{:02},2026-11-19 09:00:00", i * 7919 % 997, i % 100)).collect();
+    let rows: Vec<String> =
+        (0..500).map(|i| format!("{SECRET}{i},c1,{}.{:02},2026-11-19 09:00:00", i * 7919 % 997, i % 100)).collect();
     let whole = gzip(&orders(&rows.iter().map(String::as_str).collect::<Vec<_>>()));
     for part in [whole.len() / 2, whole.len() - 1, whole.len() - 9] {
         refused("shop/orders/2026-11-19.csv.gz", &whole[..part], &["shop/orders refused: cut or corrupt compression"]);
@@ -178,9 +192,18 @@ fn a_compressed_file_that_was_cut() {
     let middle = flipped.len() / 2;
     flipped[middle] ^= 0x55;
     refused("shop/orders/2026-11-19.csv.gz", &flipped, &["shop/orders refused: "]);
-    let whole = zstd::encode_all(orders(&rows.iter().map(String::as_str).collect::<Vec<_>>()).as_bytes(), 3).expect("into memory");
-    refused("shop/orders/2026-11-19.csv.zst", &whole[..whole.len() / 2], &["shop/orders refused: cut or corrupt compression"]);
-    refused("shop/orders/2026-11-19.csv.gz", orders(&["o9,c1,1.00,2026-11-19 09:00:00"]), &["cut or corrupt compression"]);
+    let whole = zstd::encode_all(orders(&rows.iter().map(String::as_str).collect::<Vec<_>>()).as_bytes(), 3)
+        .expect("into memory");
+    refused(
+        "shop/orders/2026-11-19.csv.zst",
+        &whole[..whole.len() / 2],
+        &["shop/orders refused: cut or corrupt compression"],
+    );
+    refused(
+        "shop/orders/2026-11-19.csv.gz",
+        orders(&["o9,c1,1.00,2026-11-19 09:00:00"]),
+        &["cut or corrupt compression"],
+    );
 }
 
 #[test]
@@ -230,9 +253,13 @@ fn an_encoding_that_is_not_the_declared_one() {
         })
         .collect();
     let header = b"id,name,email,updated_at\n".to_vec();
-    refused(CUSTOMERS, [header.clone(), latin.clone()].concat(), &[
-        "shop/customers refused: wrong encoding: expected UTF-8, found bytes that it does not have in 10 of 10 lines",
-    ]);
+    refused(
+        CUSTOMERS,
+        [header.clone(), latin.clone()].concat(),
+        &[
+            "shop/customers refused: wrong encoding: expected UTF-8, found bytes that it does not have in 10 of 10 lines",
+        ],
+    );
     // One such line is one bad row.
     let end = latin.iter().position(|b| *b == b'\n').expect("a line") + 1;
     let project = quarantined(CUSTOMERS, [header, latin[..end].to_vec()].concat(), "2,,bad_encoding");
@@ -249,7 +276,8 @@ fn an_encoding_that_is_not_the_declared_one() {
         "    description: One account.\n    format: {type: csv, encoding: windows-1252}\n",
     );
     project.write("pipelines/shop.yaml", declared);
-    let rows: String = (0..10).map(|i| format!("c{i},{SECRET} Müller,m{i}@example.org,2026-11-19 08:00:00\n")).collect();
+    let rows: String =
+        (0..10).map(|i| format!("c{i},{SECRET} Müller,m{i}@example.org,2026-11-19 08:00:00\n")).collect();
     project.drop(CUSTOMERS, format!("id,name,email,updated_at\n{rows}"));
     let ran = project.run().expect(1);
     assert!(ran.stderr.contains("wrong encoding: expected Windows-1252, found UTF-8"), "{}", ran.stderr);
@@ -271,7 +299,8 @@ fn an_empty_drop_folder() {
     assert!(!ran.stderr.contains("shop/orders has never had one"), "{}", ran.stderr);
     assert_eq!(runs(&project.warehouse()), Vec::<u64>::new());
     // Unless it may be missing.
-    let optional = common::SHOP.replace("    description: One account.\n", "    description: One account.\n    optional: true\n");
+    let optional =
+        common::SHOP.replace("    description: One account.\n", "    description: One account.\n    optional: true\n");
     project.write("pipelines/shop.yaml", optional);
     project.run().expect(0);
     // A night without new files is fine, and says so; an emptied folder is such a night.
@@ -298,14 +327,23 @@ fn a_file_of_no_bytes() {
 
 #[test]
 fn json_that_is_not_lines() {
-    refused(TICKETS, format!("[{{\"id\": 7, \"subject\": \"{SECRET}\", \"minutes\": 1}}]\n"), &[
-        "shop/tickets refused: not JSON Lines: the file holds a JSON array",
-        "one JSON object per line",
-    ]);
-    refused(TICKETS, format!("[\n  {{\"id\": 7, \"subject\": \"{SECRET}\", \"minutes\": 1}}\n]\n"), &["not JSON Lines"]);
+    refused(
+        TICKETS,
+        format!("[{{\"id\": 7, \"subject\": \"{SECRET}\", \"minutes\": 1}}]\n"),
+        &["shop/tickets refused: not JSON Lines: the file holds a JSON array", "one JSON object per line"],
+    );
+    refused(
+        TICKETS,
+        format!("[\n  {{\"id\": 7, \"subject\": \"{SECRET}\", \"minutes\": 1}}\n]\n"),
+        &["not JSON Lines"],
+    );
     refused(TICKETS, format!("\"{SECRET}\"\n7\n"), &["shop/tickets refused: not JSON Lines"]);
     // A page of an API is one object, and none of ours.
-    quarantined(TICKETS, format!("{{\"data\": [{{\"id\": 7, \"subject\": \"{SECRET}\", \"minutes\": 1}}]}}\n"), "1,id,missing_key");
+    quarantined(
+        TICKETS,
+        format!("{{\"data\": [{{\"id\": 7, \"subject\": \"{SECRET}\", \"minutes\": 1}}]}}\n"),
+        "1,id,missing_key",
+    );
     // A line that was cut in the middle is a bad row.
     let good_line = |i: u32| format!("{{\"id\": {i}, \"subject\": \"ok\", \"minutes\": 1}}\n");
     quarantined(TICKETS, format!("{}{{\"id\": 8, \"subject\": \"{SECRET}", good_line(7)), "2,,cut_json");
@@ -316,7 +354,9 @@ fn json_that_is_not_lines() {
 #[test]
 fn a_line_of_fifty_megabytes() {
     let long = "x".repeat(50 << 20);
-    let csv = format!("id,name,email,updated_at\nc7,{SECRET}{long},g@example.org,2026-11-19 08:00:00\nc8,Cy Drei,cy@example.org,2026-11-19 08:00:00\n");
+    let csv = format!(
+        "id,name,email,updated_at\nc7,{SECRET}{long},g@example.org,2026-11-19 08:00:00\nc8,Cy Drei,cy@example.org,2026-11-19 08:00:00\n"
+    );
     let project = quarantined(CUSTOMERS, csv, "2,,line_too_long");
     let held = project.csv("select max(length(raw)) as n from quarantine.rejected_row");
     let held: u64 = held.lines().nth(1).expect("a row").parse().expect("a number");
@@ -324,19 +364,27 @@ fn a_line_of_fifty_megabytes() {
     assert_eq!(project.csv("select count(*) as n from identity.record where record_id = 'c8'"), "n\n1\n");
     let memory = last_manifest(&project.warehouse())["peak_memory_bytes"].as_u64().expect("a size");
     assert!(memory < 400 << 20, "{} MiB of memory", memory >> 20);
-    let line = format!("{{\"id\": 8, \"subject\": \"{SECRET}{long}\", \"minutes\": 1}}\n{{\"id\": 9, \"subject\": \"ok\", \"minutes\": 1}}\n");
+    let line = format!(
+        "{{\"id\": 8, \"subject\": \"{SECRET}{long}\", \"minutes\": 1}}\n{{\"id\": 9, \"subject\": \"ok\", \"minutes\": 1}}\n"
+    );
     quarantined(TICKETS, line, "1,,line_too_long");
 }
 
 #[test]
 fn a_column_twice_in_the_header() {
-    refused(ORDERS, format!("id,customer_id,total,total,updated_at\no9,{SECRET},1.00,2.00,2026-11-19 09:00:00\n"), &[
-        "shop/orders refused: column `total` stands twice in the header",
-    ]);
+    refused(
+        ORDERS,
+        format!("id,customer_id,total,total,updated_at\no9,{SECRET},1.00,2.00,2026-11-19 09:00:00\n"),
+        &["shop/orders refused: column `total` stands twice in the header"],
+    );
     // The header again in the middle of the file is a bad row.
     quarantined(
         ORDERS,
-        orders(&["o8,c1,1.00,2026-11-19 09:00:00", "id,customer_id,total,updated_at", "o9,c1,1.00,2026-11-19 09:00:00"]),
+        orders(&[
+            "o8,c1,1.00,2026-11-19 09:00:00",
+            "id,customer_id,total,updated_at",
+            "o9,c1,1.00,2026-11-19 09:00:00",
+        ]),
         "3,,repeated_header",
     );
 }
@@ -354,16 +402,23 @@ fn rows_of_another_shape() {
         ]),
         "3,,too_many_fields\n4,,too_few_fields\n5,id,missing_key\n6,total,missing_value",
     );
-    refused(ORDERS, orders(&[&format!("o8,\"{SECRET},1.00,2026-11-19 09:00:00"), "o9,c1,1.00,2026-11-19 09:00:00"]), &[
-        "shop/orders refused: a quote opened in the row of line 2 never closes",
-    ]);
+    refused(
+        ORDERS,
+        orders(&[&format!("o8,\"{SECRET},1.00,2026-11-19 09:00:00"), "o9,c1,1.00,2026-11-19 09:00:00"]),
+        &["shop/orders refused: a quote opened in the row of line 2 never closes"],
+    );
 }
 
 #[test]
 fn a_full_snapshot_with_a_header_only() {
-    refused(RATES, "currency,rate\n", &["shop/rates refused: a full snapshot without a row would delete everything", "allow_empty: true"]);
+    refused(
+        RATES,
+        "currency,rate\n",
+        &["shop/rates refused: a full snapshot without a row would delete everything", "allow_empty: true"],
+    );
     let project = good().copy();
-    let allowed = format!("{}{MORE_OBJECTS}", common::SHOP).replace("    snapshot: full\n", "    snapshot: full\n    allow_empty: true\n");
+    let allowed = format!("{}{MORE_OBJECTS}", common::SHOP)
+        .replace("    snapshot: full\n", "    snapshot: full\n    allow_empty: true\n");
     project.write("pipelines/shop.yaml", allowed);
     project.drop(RATES, "currency,rate\n");
     project.run().expect(0);
@@ -409,7 +464,12 @@ fn a_refused_file_may_be_left_out() {
     assert_eq!(project.csv("select count(*) as n from warehouse.fct_order"), "n\n4\n");
     // In every report until it is settled, also in one that says that nothing changed.
     let ran = project.run().expect(0);
-    assert!(ran.stdout.starts_with("nothing changed") && ran.stderr.contains(&left_out), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.starts_with("nothing changed") && ran.stderr.contains(&left_out),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     project.drop("shop/orders/2026-11-20.csv", orders(&["o10,c1,1.00,2026-11-20 09:00:00"]));
     let ran = project.run().expect(0);
     assert!(ran.stdout.contains(&left_out), "{}", ran.stdout);
@@ -417,7 +477,10 @@ fn a_refused_file_may_be_left_out() {
     project.drop(RATES, "currency,rate\nUSD,1.2\n");
     let ran = project.run().expect(0);
     assert!(!ran.stdout.contains("was left out"), "{}", ran.stdout);
-    assert_eq!(project.csv("select currency, rate from landing.shop__rates order by currency"), "currency,rate\nUSD,1.200000\n");
+    assert_eq!(
+        project.csv("select currency, rate from landing.shop__rates order by currency"),
+        "currency,rate\nUSD,1.200000\n"
+    );
     assert_whole(&project.warehouse());
 }
 
@@ -453,12 +516,20 @@ fn files_that_have_no_place() {
     refused_twins(&project);
     // What is no extract is left alone, and named.
     let project = good().copy();
-    for name in ["readme.txt", "shop/orders/2026-02-30.csv", "shop/orders/backup/2026-11-19.csv", "other/things/2026-11-19.csv", "shop/orders/2026-11-19.csv.bak"] {
+    for name in [
+        "readme.txt",
+        "shop/orders/2026-02-30.csv",
+        "shop/orders/backup/2026-11-19.csv",
+        "other/things/2026-11-19.csv",
+        "shop/orders/2026-11-19.csv.bak",
+    ] {
         project.drop(name, "id\n");
     }
     project.drop(ORDERS, orders(&["o9,c1,1.00,2026-11-19 09:00:00"]));
     let ran = project.run().expect(0);
-    for name in ["readme.txt", "shop/orders/2026-02-30.csv", "shop/orders/backup/2026-11-19.csv", "other/things/2026-11-19.csv"] {
+    for name in
+        ["readme.txt", "shop/orders/2026-02-30.csv", "shop/orders/backup/2026-11-19.csv", "other/things/2026-11-19.csv"]
+    {
         assert!(ran.stdout.contains(name), "{name} is not named:\n{}", ran.stdout);
     }
     assert_eq!(project.csv("select count(*) as n from warehouse.fct_order"), "n\n4\n");
@@ -468,7 +539,11 @@ fn files_that_have_no_place() {
 fn refused_twins(project: &Small) {
     project.drop("shop/orders/2026-11-19.csv.gz", gzip(&orders(&["o10,c1,1.00,2026-11-19 09:00:00"])));
     let ran = project.run().expect(1);
-    assert!(ran.stderr.contains("stand for the same date and number") && ran.stderr.contains("hint: "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("stand for the same date and number") && ran.stderr.contains("hint: "),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(runs(&project.warehouse()), [1]);
 }
 

@@ -141,7 +141,8 @@ fn built_again_from_the_archive() {
     let (first, second) = (common::manifest(&sample.warehouse(), 1), last_manifest(&sample.warehouse()));
     assert_eq!(tables(&first), tables(&second), "a table got a new version");
     assert_eq!(first["objects"], second["objects"]);
-    let (first, second) = (first["batches"].as_object().expect("batches"), second["batches"].as_object().expect("batches"));
+    let (first, second) =
+        (first["batches"].as_object().expect("batches"), second["batches"].as_object().expect("batches"));
     for (id, batch) in first {
         assert_eq!(second.get(id), Some(batch), "batch {id}");
     }

@@ -75,8 +75,12 @@ fn assert_whole_runs_only(project: &Small, night: usize, when: &str) {
     let committed = runs(&warehouse).contains(&(night as u64));
     let seen = project.uramaki(&["query", "--format", "csv", ASK]);
     match (old, committed) {
-        (_, true) => assert_eq!(seen.expect(0).stdout, new.answer, "{when}: readers see another state than the committed run"),
-        (Some(old), false) => assert_eq!(seen.expect(0).stdout, old.answer, "{when}: readers see another state than the run before"),
+        (_, true) => {
+            assert_eq!(seen.expect(0).stdout, new.answer, "{when}: readers see another state than the committed run")
+        }
+        (Some(old), false) => {
+            assert_eq!(seen.expect(0).stdout, old.answer, "{when}: readers see another state than the run before")
+        }
         (None, false) => {
             let seen = seen.expect(2);
             assert!(seen.stderr.contains("there is no run yet"), "{when}: {}", seen.stderr);
@@ -106,7 +110,11 @@ fn assert_recovers(project: &Small, night: usize, when: &str) {
     assert_undisturbed(project, night, when);
     let again = project.run().expect(0);
     assert!(again.stdout.starts_with("nothing changed since run"), "{when}: {}", again.stdout);
-    assert_eq!(files(&project.warehouse()).into_keys().collect::<Vec<_>>(), new.files, "{when}: files after a second run");
+    assert_eq!(
+        files(&project.warehouse()).into_keys().collect::<Vec<_>>(),
+        new.files,
+        "{when}: files after a second run"
+    );
 }
 
 fn assert_undisturbed(project: &Small, night: usize, when: &str) {
@@ -223,10 +231,15 @@ fn two_runs_at_once() {
         assert_eq!(published, 1, "{both:?}");
         for ran in &both {
             match ran.code {
-                Some(0) => assert!(ran.stdout.starts_with("run ") || ran.stdout.starts_with("nothing changed"), "{ran:?}"),
+                Some(0) => {
+                    assert!(ran.stdout.starts_with("run ") || ran.stdout.starts_with("nothing changed"), "{ran:?}")
+                }
                 Some(4) => {
                     refused += 1;
-                    assert!(ran.stderr.contains("another run holds the warehouse") && ran.stderr.contains("hint:"), "{ran:?}");
+                    assert!(
+                        ran.stderr.contains("another run holds the warehouse") && ran.stderr.contains("hint:"),
+                        "{ran:?}"
+                    );
                     assert_eq!(ran.stdout, "");
                 }
                 _ => panic!("{ran:?}"),
@@ -318,7 +331,8 @@ fn an_interrupted_run_says_so_and_publishes_nothing() {
         assert!(ran.stderr.contains("nothing was published") && ran.stderr.contains("hint:"), "{}", ran.stderr);
         assert_eq!(runs(&warehouse), Vec::<u64>::new());
         assert!(logs(&warehouse).is_empty());
-        let asked = uramaki(common::repository(), &["query", "--warehouse", warehouse.to_str().expect("a path"), "select 1"]);
+        let asked =
+            uramaki(common::repository(), &["query", "--warehouse", warehouse.to_str().expect("a path"), "select 1"]);
         assert!(asked.expect(2).stderr.contains("there is no run yet"));
     }
 }

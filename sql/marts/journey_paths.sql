@@ -43,10 +43,11 @@ transitions as (
         + touchpoints.kind_order as way_id,
         epoch_us(touchpoints.occurred_at) - epoch_us(touchpoints.previous_at) as elapsed_us
     from touchpoints
-    inner join departments as to_departments on touchpoints.department = to_departments.department
-    inner join departments as from_departments on touchpoints.previous_department = from_departments.department
-    inner join kinds as from_kinds on touchpoints.previous_kind = from_kinds.kind
-    where touchpoints.customer_id is not null
+    -- Outer joins, although each finds its row: after an inner join the engine takes the result for as small as the lookup.
+    left join departments as to_departments on touchpoints.department = to_departments.department
+    left join departments as from_departments on touchpoints.previous_department = from_departments.department
+    left join kinds as from_kinds on touchpoints.previous_kind = from_kinds.kind
+    where touchpoints.customer_id is not null and touchpoints.previous_kind is not null
 ),
 
 -- Distinct journeys and customers by grouping step by step. The customer stands in the key of a journey because the

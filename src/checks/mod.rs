@@ -99,9 +99,7 @@ fn column_rule(column: &str, check: &ColumnCheck) -> (String, Rule) {
         }
         CheckKind::Min(min) => (format!("at least {min}"), Rule::Row(format!("{name} >= {min}"))),
         CheckKind::Max(max) => (format!("at most {max}"), Rule::Row(format!("{name} <= {max}"))),
-        CheckKind::Matches(pattern) => {
-            ("matches".into(), Rule::Row(format!("regexp_like({name}, {})", text(pattern))))
-        }
+        CheckKind::Matches(pattern) => ("matches".into(), Rule::Row(format!("regexp_like({name}, {})", text(pattern)))),
         CheckKind::Expression(expression) => (expression.clone(), Rule::Row(expression.clone())),
     }
 }

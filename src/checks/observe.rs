@@ -45,8 +45,8 @@ pub struct Seen {
 impl RowChecks {
     /// Compiles the conditions; relationships are left to queries.
     pub fn compile(context: &SessionContext, schema: &SchemaRef, checks: &[Check]) -> Result<RowChecks> {
-        let df_schema = DFSchema::try_from(schema.as_ref().clone())
-            .map_err(|e| engine::failed("preparing checks", &e))?;
+        let df_schema =
+            DFSchema::try_from(schema.as_ref().clone()).map_err(|e| engine::failed("preparing checks", &e))?;
         let mut out = RowChecks { conditions: Vec::new(), keys: Vec::new(), rows: 0 };
         for check in checks {
             match &check.rule {

@@ -73,13 +73,10 @@ fn root(given: Option<&Path>) -> Result<PathBuf> {
         return Ok(given.to_path_buf());
     }
     let here = std::env::current_dir()?;
-    here.ancestors()
-        .find(|folder| folder.join(PROJECT_FILE).is_file())
-        .map(Path::to_path_buf)
-        .ok_or_else(|| {
-            Error::config(format!("there is no {PROJECT_FILE} in this folder or above it"))
-                .hint("`uramaki init` begins a project; `--project DIR` names one")
-        })
+    here.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_path_buf).ok_or_else(|| {
+        Error::config(format!("there is no {PROJECT_FILE} in this folder or above it"))
+            .hint("`uramaki init` begins a project; `--project DIR` names one")
+    })
 }
 
 fn narrator(global: &Global) -> Narrator {
@@ -95,8 +92,8 @@ pub fn narrate(global: &Global) {
         (false, _) => "trace",
     };
     // Libraries speak up only where something is wrong.
-    let filter = EnvFilter::try_from_env("URAMAKI_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("error,uramaki={level}")));
+    let filter =
+        EnvFilter::try_from_env("URAMAKI_LOG").unwrap_or_else(|_| EnvFilter::new(format!("error,uramaki={level}")));
     let color = match global.color {
         Color::Always => true,
         Color::Never => false,

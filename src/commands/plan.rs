@@ -20,7 +20,9 @@ pub async fn plan(project: &Project, args: &PlanArgs) -> Result<()> {
     let graph = Graph::build(project, intake.as_of_instant)?;
     compile::compile(project, &graph).await?;
     let mut lines = vec![match &last {
-        Some(last) => format!("run {} as of {} (the last: run {} as of {})", last.run + 1, intake.as_of, last.run, last.as_of),
+        Some(last) => {
+            format!("run {} as of {} (the last: run {} as of {})", last.run + 1, intake.as_of, last.run, last.as_of)
+        }
         None => format!("run 1 as of {} (the warehouse is new)", intake.as_of),
     }];
     lines.push(format!(
@@ -32,7 +34,9 @@ pub async fn plan(project: &Project, args: &PlanArgs) -> Result<()> {
         intake.not_ready.len()
     ));
     lines.extend(intake.read.iter().map(|f| format!("  read {} ({})", f.name, crate::output::bytes(f.bytes))));
-    lines.extend(intake.again.iter().map(|f| format!("  land again {}: its contract has changed, or --full-refresh", f.name)));
+    lines.extend(
+        intake.again.iter().map(|f| format!("  land again {}: its contract has changed, or --full-refresh", f.name)),
+    );
     let mut reasons = Vec::new();
     if args.full_refresh {
         reasons.push("--full-refresh".to_string());

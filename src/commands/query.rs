@@ -81,9 +81,8 @@ async fn text(out: Box<dyn Write>, format: Format, mut stream: SendableRecordBat
         }
         return Ok(());
     }
-    let mut writer = arrow::json::WriterBuilder::new()
-        .with_explicit_nulls(true)
-        .build::<_, arrow::json::writer::LineDelimited>(out);
+    let mut writer =
+        arrow::json::WriterBuilder::new().with_explicit_nulls(true).build::<_, arrow::json::writer::LineDelimited>(out);
     while let Some(batch) = stream.next().await {
         writer.write(&batch.map_err(|e| engine::failed("the query failed", &e))?).map_err(failed)?;
     }

@@ -19,7 +19,10 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stopped = |kind, word: &str| {
-        Err(Error::new(kind, Diagnostic::new(format!("{word}; nothing was published")).hint("the next run starts clean")))
+        Err(Error::new(
+            kind,
+            Diagnostic::new(format!("{word}; nothing was published")).hint("the next run starts clean"),
+        ))
     };
     let ended = tokio::select! {
         ended = run::run(project, &request, narrator) => ended?,
@@ -42,8 +45,9 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
 
 fn memory(project: &Project, args: &RunArgs) -> Result<usize> {
     let bytes = match &args.memory {
-        Some(text) => config::size(text)
-            .map_err(|e| Error::config(format!("--memory: {e}")).hint("say it as 512MiB or 2GiB"))?,
+        Some(text) => {
+            config::size(text).map_err(|e| Error::config(format!("--memory: {e}")).hint("say it as 512MiB or 2GiB"))?
+        }
         None => project.memory.unwrap_or_else(|| total_memory() / 2),
     };
     const LEAST: u64 = 64 << 20;

@@ -12,7 +12,7 @@ pub async fn runs(project: &Project, args: &RunsArgs) -> Result<()> {
     match &args.verb {
         None | Some(RunsVerb::List) => list(project).await,
         Some(RunsVerb::Show { run, json }) => {
-            let (_, manifest) = reading::manifest_of(project, Some(*run)).await?;
+            let (_, manifest) = reading::manifest_of(project, *run).await?;
             if *json { super::print(&super::pretty(&manifest)?) } else { super::print(&show(&manifest, project)) }
         }
     }
@@ -69,7 +69,9 @@ fn show(m: &Manifest, project: &Project) -> String {
         out.push(format!("  {:<52} sha256 {}  {what}", file.name, &file.sha256[..16]));
     }
     out.push(String::new());
-    out.push("balance (rows in files = accepted + quarantined + repeated; accepted = keys + superseded + outdated):".into());
+    out.push(
+        "balance (rows in files = accepted + quarantined + repeated; accepted = keys + superseded + outdated):".into(),
+    );
     for (name, b) in &m.objects {
         out.push(format!(
             "  {name:<28} {} = {} + {} + {};  {} = {} + {} + {}",

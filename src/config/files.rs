@@ -49,9 +49,7 @@ pub fn text<'a>(file: &'a ProjectFile, findings: &mut Vec<Diagnostic>) -> Option
         Err(error) => {
             let line = 1 + file.bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() as u64;
             findings.push(
-                Diagnostic::new("the file is not UTF-8")
-                    .at(file.path.clone(), Some(line))
-                    .hint("save it as UTF-8"),
+                Diagnostic::new("the file is not UTF-8").at(file.path.clone(), Some(line)).hint("save it as UTF-8"),
             );
             None
         }

@@ -92,8 +92,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
     }
 }
 
-const NO_PROJECT: &str =
-    "go to the project's folder, name it with --project DIR, or make one with `uramaki init DIR`";
+const NO_PROJECT: &str = "go to the project's folder, name it with --project DIR, or make one with `uramaki init DIR`";
 
 fn document(files: &Files, path: &str, findings: &mut Vec<Diagnostic>) -> Option<yaml::Document> {
     let text = files::text(files.get(path)?, findings)?;

@@ -97,8 +97,8 @@ mod tests {
     #[test]
     fn bad_paths() {
         for text in [
-            "", ".", "a.", ".a", "a..b", "a[", "a[]", "a[id]", "a[id=]", "a[=1]", "a[^]", "a[^x].b", "a]", "'a",
-            "''", "a b .c", "'a'b", "[id=1]",
+            "", ".", "a.", ".a", "a..b", "a[", "a[]", "a[id]", "a[id=]", "a[=1]", "a[^]", "a[^x].b", "a]", "'a", "''",
+            "a b .c", "'a'b", "[id=1]",
         ] {
             assert!(parse(text).is_err(), "{text:?} was taken");
         }

@@ -126,8 +126,7 @@ impl Words<'_> {
             // The wrong type of value is a finding already.
             ValidationErrorKind::Enum { .. } if !error.instance().is_string() => {}
             ValidationErrorKind::Enum { options } => {
-                let options: Vec<&str> =
-                    options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 let typed = shown(error.instance());
                 findings.push(self.document.at(place, format!("{name} cannot be {typed}")).hint(suggest::hint(
                     typed.trim_matches('`'),
@@ -186,9 +185,7 @@ impl Words<'_> {
         let found = error.instance();
         let finding = self.document.at(place, format!("{name} must be {wanted}, not {}", shown(found)));
         match found.as_ref() {
-            Value::Number(_) | Value::Bool(_) if wanted.contains("text") => {
-                finding.hint("put the value in quotes")
-            }
+            Value::Number(_) | Value::Bool(_) if wanted.contains("text") => finding.hint("put the value in quotes"),
             Value::String(_) if wanted == "a list" => finding.hint("write it as a list: [a, b]"),
             Value::Null => finding.hint("write a value, or leave the field out where it is optional"),
             _ => finding,
@@ -259,9 +256,7 @@ fn first_line(text: &str) -> &str {
 fn kinds(kind: &TypeKind) -> String {
     let mut names: Vec<&str> = match kind {
         TypeKind::Single(one) => vec![plain(one.as_str())],
-        TypeKind::Multiple(set) => {
-            set.iter().map(|one| plain(one.as_str())).filter(|name| !name.is_empty()).collect()
-        }
+        TypeKind::Multiple(set) => set.iter().map(|one| plain(one.as_str())).filter(|name| !name.is_empty()).collect(),
     };
     names.dedup();
     names.join(" or ")

@@ -108,10 +108,7 @@ fn a_sound_project_is_resolved() {
     assert_eq!(object.person.as_ref().unwrap().links, [Evidence::Email]);
 
     let model = &project.models[0];
-    assert_eq!(
-        (model.full_name().as_str(), model.spec.materialized),
-        ("staging.stg_shop__orders", Materialized::View)
-    );
+    assert_eq!((model.full_name().as_str(), model.spec.materialized), ("staging.stg_shop__orders", Materialized::View));
     assert_eq!(model.spec.columns[0].checks[1].severity, Severity::Warn);
     assert_eq!(model.spec.write_order(), ["id"]);
     assert_eq!(project.checks[0].name, "no_orphans");
@@ -335,8 +332,7 @@ fn schemas_are_valid_and_describe_every_field() {
 fn the_projects_own_contracts() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fixture = Fixture::new(&[]);
-    let mut names: Vec<_> =
-        fs::read_dir(root.join("pipelines")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut names: Vec<_> = fs::read_dir(root.join("pipelines")).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     for name in &names {
         let name = format!("pipelines/{}", name.to_string_lossy());
@@ -364,9 +360,7 @@ fn the_projects_own_contracts() {
     let created = object("stripe", "customers").contract.column("created").unwrap().clone();
     assert_eq!(created.kind, ColumnType::Timestamp { format: TimeFormat::EpochSeconds });
     assert_eq!(created.unless.as_deref(), Some("deleted"));
-    assert!(
-        project.pipelines.iter().all(|p| p.objects.iter().all(|o| o.snapshot_full == (p.system == "controlling")))
-    );
+    assert!(project.pipelines.iter().all(|p| p.objects.iter().all(|o| o.snapshot_full == (p.system == "controlling"))));
     let persons: Vec<_> = project
         .pipelines
         .iter()

@@ -10,8 +10,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use crate::contract::{ColumnType, DateFormat, TimeFormat, utc_micros};
 
 /// What may be said, for hints.
-pub const VOCABULARY: &str =
-    "text, bigint, boolean, date, timestamp, decimal(p,s), list<…>, struct<name: type, …>";
+pub const VOCABULARY: &str = "text, bigint, boolean, date, timestamp, decimal(p,s), list<…>, struct<name: type, …>";
 
 /// Other engines' names for the same.
 const SYNONYMS: [(&str, &str); 24] = [

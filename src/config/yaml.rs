@@ -143,13 +143,7 @@ impl Reader<'_> {
         }
     }
 
-    fn entry(
-        &mut self,
-        map: &mut Map<String, Value>,
-        key: &MarkedYaml<'_>,
-        value: &MarkedYaml<'_>,
-        pointer: &str,
-    ) {
+    fn entry(&mut self, map: &mut Map<String, Value>, key: &MarkedYaml<'_>, value: &MarkedYaml<'_>, pointer: &str) {
         let line = key.span.start.line() as u64;
         let Some(name) = self.key_text(key) else {
             self.complain(line, "a field's name must be text", "put the name in quotes");

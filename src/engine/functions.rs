@@ -116,7 +116,8 @@ impl ScalarUDFImpl for Udf {
                 let (times, days) = (column(0)?, column(1)?);
                 let (times, days) =
                     (times.as_primitive::<TimestampMicrosecondType>(), days.as_primitive::<Int64Type>());
-                let sum: TimestampMicrosecondArray = arrow::compute::binary(times, days, |t, n| t + n * MICROS_PER_DAY)?;
+                let sum: TimestampMicrosecondArray =
+                    arrow::compute::binary(times, days, |t, n| t + n * MICROS_PER_DAY)?;
                 Arc::new(sum.with_timezone("UTC"))
             }
             Function::EpochUs => cast(&column(0)?, &DataType::Int64)?,

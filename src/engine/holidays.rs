@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn movable_feasts() {
-        for (year, month, date) in [(2000, 4, 23), (2008, 3, 23), (2019, 4, 21), (2024, 3, 31), (2026, 4, 5), (2038, 4, 25)] {
+        for (year, month, date) in
+            [(2000, 4, 23), (2008, 3, 23), (2019, 4, 21), (2024, 3, 31), (2026, 4, 5), (2038, 4, 25)]
+        {
             assert_eq!(easter(year), Some(day(year, month, date)));
         }
         assert_eq!(repentance(2026), Some(day(2026, 11, 18)));

@@ -86,9 +86,7 @@ mod tests {
     #[test]
     fn days_begin_at_local_midnight_over_dst() {
         let berlin = Zone::of(chrono_tz::Europe::Berlin);
-        let day = |y, m, d| {
-            i64::from(chrono::NaiveDate::from_ymd_opt(y, m, d).unwrap().to_epoch_days())
-        };
+        let day = |y, m, d| i64::from(chrono::NaiveDate::from_ymd_opt(y, m, d).unwrap().to_epoch_days());
         let start = |y, m, d| DateTime::from_timestamp_micros(berlin.day_start(day(y, m, d))).unwrap().to_rfc3339();
         assert_eq!(start(2026, 11, 20), "2026-11-19T23:00:00+00:00");
         assert_eq!(start(2026, 3, 29), "2026-03-28T23:00:00+00:00");

@@ -6,8 +6,8 @@ use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use super::normalise::{self, Phones};
 use super::Record;
+use super::normalise::{self, Phones};
 use crate::config::project::{Evidence, Object, Person};
 use crate::contract::{BATCH_COLUMN, ROW_COLUMN, utc_micros};
 use crate::engine;
@@ -62,7 +62,8 @@ pub async fn records(
         let batch = batch.map_err(|e| engine::failed(&doing, &e))?;
         read(&batch, object, person, first_seen, default_country, &mut raws)?;
     }
-    let phones = Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
+    let phones =
+        Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
     Ok(raws
         .into_iter()
         .map(|raw| {
@@ -96,7 +97,7 @@ fn read(
     };
     let rows = column(batch, ROW_COLUMN)?.as_primitive::<Int64Type>().clone();
     let keys = keys(batch, &contract.key)?;
-    for i in 0..batch.num_rows() {
+    for (i, key) in keys.into_iter().enumerate() {
         let get = |texts: &Option<Texts>| texts.as_ref().and_then(|t| t.get(i));
         let name = names.iter().filter_map(|n| n.get(i)).map(|n| n.trim().to_string()).filter(|n| !n.is_empty());
         let name = name.collect::<Vec<_>>().join(" ");
@@ -109,7 +110,7 @@ fn read(
                 system: contract.system.clone(),
                 object: contract.object.clone(),
                 id: ids.iter().filter_map(|t| t.get(i)).collect::<Vec<_>>().join("\u{1f}"),
-                first_rank: first_seen.of(keys[i]),
+                first_rank: first_seen.of(key),
                 name: (!name.is_empty()).then_some(name),
                 email: get(&email).and_then(|e| normalise::email(&e)),
                 phone: None,

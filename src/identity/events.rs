@@ -16,11 +16,7 @@ pub struct Event {
 pub type RecordName = (String, String, String);
 
 /// Compares who was who before with who is who now.
-pub fn compare(
-    before: &BTreeMap<RecordName, String>,
-    now: &BTreeMap<RecordName, String>,
-    run: i64,
-) -> Vec<Event> {
+pub fn compare(before: &BTreeMap<RecordName, String>, now: &BTreeMap<RecordName, String>, run: i64) -> Vec<Event> {
     let old_ids: BTreeSet<&String> = before.values().collect();
     let new_ids: BTreeSet<&String> = now.values().collect();
     // For each customer of today: whose records they hold.
@@ -51,7 +47,12 @@ pub fn compare(
                     events.push(event(id, "split", Some(old), "its records no longer share evidence with the other's"));
                 }
             } else if old_ids.contains(id) {
-                events.push(event(old, "merged", Some(id), "evidence that both share arrived; the oldest record names the customer"));
+                events.push(event(
+                    old,
+                    "merged",
+                    Some(id),
+                    "evidence that both share arrived; the oldest record names the customer",
+                ));
             } else {
                 events.push(event(id, "rekeyed", Some(old), "another record is the oldest now"));
             }

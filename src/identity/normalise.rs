@@ -33,10 +33,8 @@ impl Phones {
             distinct.insert(number, ());
         }
         let distinct: Vec<_> = distinct.into_keys().collect();
-        let parsed: Vec<_> = distinct
-            .into_par_iter()
-            .map(|(text, region)| ((text.to_string(), region), phone(text, region)))
-            .collect();
+        let parsed: Vec<_> =
+            distinct.into_par_iter().map(|(text, region)| ((text.to_string(), region), phone(text, region))).collect();
         Phones { known: parsed.into_iter().collect() }
     }
 

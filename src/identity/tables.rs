@@ -23,7 +23,12 @@ const RECORD: TableSpec = TableSpec {
     description: "One person record of a source system, in its newest version, with its evidence in one form.",
     columns: &[
         ("source_system", "text", false, "The system that holds the record."),
-        ("source_object", "text", false, "The object in that system; `orders` are guests, known by their order's e-mail only."),
+        (
+            "source_object",
+            "text",
+            false,
+            "The object in that system; `orders` are guests, known by their order's e-mail only.",
+        ),
         ("record_id", "text", false, "The record's key in its system, as text."),
         ("display_name", "text", true, "The name as the system holds it."),
         ("email", "text", true, "E-mail address: blanks trimmed, lower case."),
@@ -69,15 +74,7 @@ const LINK: TableSpec = TableSpec {
         ("probability", "double", false, "Probability of the match; an exact rule says 1."),
         ("first_batch", "text", false, "The batch of the newer of the two records' newest versions."),
     ],
-    order: &[
-        "left_system",
-        "left_object",
-        "left_record_id",
-        "right_system",
-        "right_object",
-        "right_record_id",
-        "rule",
-    ],
+    order: &["left_system", "left_object", "left_record_id", "right_system", "right_object", "right_record_id", "rule"],
 };
 
 const BLOCKED: TableSpec = TableSpec {
@@ -97,7 +94,12 @@ const EVENT: TableSpec = TableSpec {
     columns: &[
         ("run", "bigint", false, "The run that noticed it."),
         ("customer_id", "text", false, "The customer that it happened to."),
-        ("event", "text", false, "created, merged (into the other), split (from the other) or rekeyed (was the other)."),
+        (
+            "event",
+            "text",
+            false,
+            "created, merged (into the other), split (from the other) or rekeyed (was the other).",
+        ),
         ("other_customer_id", "text", false, "The other customer, where there is one."),
         ("reason", "text", false, "Why."),
     ],
@@ -155,9 +157,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
             texts(part.iter().map(|r| r.postcode.as_deref())),
             texts(part.iter().map(|r| r.city.as_deref())),
             texts(part.iter().map(|r| r.country.as_deref())),
-            Arc::new(
-                TimestampMicrosecondArray::from_iter(part.iter().map(|r| r.first_seen_at)).with_timezone("UTC"),
-            ),
+            Arc::new(TimestampMicrosecondArray::from_iter(part.iter().map(|r| r.first_seen_at)).with_timezone("UTC")),
             texts(part.iter().map(|r| Some(r.batch.as_str()))),
             Arc::new(Int64Array::from_iter_values(part.iter().map(|r| r.row))),
         ])

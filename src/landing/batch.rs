@@ -59,9 +59,13 @@ impl ControlTotals {
     }
 }
 
+/// Raised whenever landed or quarantined files come out otherwise from the same bytes and contract: then archived bytes are landed again.
+const LANDING_FORMAT: u8 = 2;
+
 /// The digest of a contract: part of the name of every batch that landed by it.
 pub fn contract_digest(contract: &Contract) -> Result<String> {
-    let text = serde_json::to_vec(contract).map_err(|e| Error::failed(format!("describing a contract: {e}")))?;
+    let text = serde_json::to_vec(&(LANDING_FORMAT, contract))
+        .map_err(|e| Error::failed(format!("describing a contract: {e}")))?;
     Ok(sha256(&text))
 }
 
@@ -173,8 +177,9 @@ fn by_reason(outcome: &Outcome) -> BTreeMap<String, u64> {
 }
 
 fn refusal_finding(contract: &Contract, refusal: &Refusal) -> Diagnostic {
-    let word = if refusal.is_drift() { "schema drift" } else { "refused" };
-    Diagnostic::new(format!("{} {word}: {refusal}", contract.label())).hint(refusal.hint())
+    // A drift says so itself.
+    let word = if refusal.is_drift() { "" } else { " refused" };
+    Diagnostic::new(format!("{}{word}: {refusal}", contract.label())).hint(refusal.hint())
 }
 
 /// Totals that do not balance mean that the extract is incomplete.
@@ -225,12 +230,7 @@ struct Paths {
 impl Paths {
     fn new(scratch: &Path, stem: &str) -> Paths {
         let file = |end: &str| scratch.join(format!("{stem}.{end}"));
-        Paths {
-            landed: file("landed"),
-            quarantined: file("quarantined"),
-            archive: file("archive"),
-            copy: file("copy"),
-        }
+        Paths { landed: file("landed"), quarantined: file("quarantined"), archive: file("archive"), copy: file("copy") }
     }
 }
 
@@ -300,7 +300,11 @@ impl Archive {
 }
 
 /// Opens archived bytes as they were received.
-pub async fn open_archived(store: &Store, batch: &BatchRecord, was_compressed: bool) -> Result<Option<Box<dyn Read + Send>>> {
+pub async fn open_archived(
+    store: &Store,
+    batch: &BatchRecord,
+    was_compressed: bool,
+) -> Result<Option<Box<dyn Read + Send>>> {
     let Some(path) = &batch.archive else { return Ok(None) };
     let reader = store.reader(path).await?;
     if was_compressed {
@@ -360,7 +364,11 @@ impl Writer {
             .map_err(|e| Error::failed(format!("writing the quarantine: {e}")))?;
         let writer = match &mut self.quarantined {
             Some(writer) => writer,
-            None => self.quarantined.insert(parquet_writer(&self.path, rejected_schema(), &["raw".to_string(), "record_key".to_string()])?),
+            None => self.quarantined.insert(parquet_writer(
+                &self.path,
+                rejected_schema(),
+                &["raw".to_string(), "record_key".to_string()],
+            )?),
         };
         self.quarantined_rows += batch.num_rows() as u64;
         writer.write(&batch).map_err(|e| Error::failed(format!("writing the quarantine: {e}")))

@@ -318,8 +318,7 @@ impl KeyReader {
         let reader =
             ObjectReader { store: store.inner(), path: store.path(&batch.landed.path)?, size: batch.landed.bytes };
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(broken)?;
-        let wanted: Vec<&str> =
-            contract.key.iter().chain(&contract.cursor).map(String::as_str).collect();
+        let wanted: Vec<&str> = contract.key.iter().chain(&contract.cursor).map(String::as_str).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
         let stream = builder.with_projection(mask).with_batch_size(65_536).build().map_err(broken)?;
         Ok(KeyReader {

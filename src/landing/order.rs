@@ -86,7 +86,9 @@ fn sequence(
     }
     if object.snapshot_full {
         // Of the newest date's names, only their last bytes are the table.
-        ranked.retain(|id, _| files.iter().any(|(_, f)| Some(f.date) == newest && current.get(f.name.as_str()) == Some(id)));
+        ranked.retain(|id, _| {
+            files.iter().any(|(_, f)| Some(f.date) == newest && current.get(f.name.as_str()) == Some(id))
+        });
         let kept: u64 = ranked.values().map(|r| r.landed.rows).sum();
         balance.outdated = balance.accepted - kept;
     }

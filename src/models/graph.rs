@@ -80,7 +80,8 @@ impl Graph {
         }
         let mut checks = Vec::new();
         for file in &project.checks {
-            if let Some(Parsed { statement, reads, .. }) = parse(&file.sql, &file.sql_path, &parameters, &mut findings) {
+            if let Some(Parsed { statement, reads, .. }) = parse(&file.sql, &file.sql_path, &parameters, &mut findings)
+            {
                 check_reads(&file.sql_path, &file.sql, &reads, &known, &mut findings);
                 checks.push(SqlCheck { file: Arc::new(file.clone()), reads, statement });
             }
@@ -107,7 +108,8 @@ struct Parsed {
 
 /// Parses text that must be one SELECT; the rest is a finding.
 fn parse(sql: &str, path: &str, parameters: &Parameters, findings: &mut Vec<Diagnostic>) -> Option<Parsed> {
-    let parsed = DFParserBuilder::new(sql).with_dialect(&GenericDialect {}).build().and_then(|mut p| p.parse_statements());
+    let parsed =
+        DFParserBuilder::new(sql).with_dialect(&GenericDialect {}).build().and_then(|mut p| p.parse_statements());
     let mut statements = match parsed {
         Ok(statements) => statements,
         Err(e) => {
@@ -125,9 +127,8 @@ fn parse(sql: &str, path: &str, parameters: &Parameters, findings: &mut Vec<Diag
         _ => false,
     };
     if statements.len() != 1 || !is_query(&statements[0]) {
-        findings.push(
-            Diagnostic::new("a model is one SELECT").at(path, Some(1)).hint("put other statements elsewhere"),
-        );
+        findings
+            .push(Diagnostic::new("a model is one SELECT").at(path, Some(1)).hint("put other statements elsewhere"));
         return None;
     }
     let mut statement = statements.pop_front()?;
@@ -136,8 +137,8 @@ fn parse(sql: &str, path: &str, parameters: &Parameters, findings: &mut Vec<Diag
         _ => BTreeSet::new(),
     };
     for name in used.iter().filter(|name| !parameters.contains(name)) {
-        let mut finding = Diagnostic::new(format!("there is no parameter `${name}`"))
-            .at(path, line_of(sql, &format!("${name}")));
+        let mut finding =
+            Diagnostic::new(format!("there is no parameter `${name}`")).at(path, line_of(sql, &format!("${name}")));
         finding = match suggest::nearest(name, parameters.names()) {
             Some(near) => finding.hint(format!("did you mean `${near}`?")),
             None => finding.hint("parameters are $as_of, $time_zone and the names under `settings:` in uramaki.yaml"),
@@ -169,8 +170,7 @@ pub fn line_of(text: &str, what: &str) -> Option<u64> {
 
 /// Every table that a model may name.
 fn known_tables(project: &Project) -> BTreeSet<String> {
-    let mut known: BTreeSet<String> =
-        project.models.iter().map(|m| format!("{}.{}", m.layer, m.name)).collect();
+    let mut known: BTreeSet<String> = project.models.iter().map(|m| format!("{}.{}", m.layer, m.name)).collect();
     known.extend(project.objects().map(|o| format!("landing.{}", o.contract.table())));
     known.extend(IDENTITY_TABLES.iter().map(ToString::to_string));
     known.insert(CALENDAR.into());
@@ -178,14 +178,19 @@ fn known_tables(project: &Project) -> BTreeSet<String> {
     known
 }
 
-fn check_reads(path: &str, sql: &str, reads: &BTreeSet<String>, known: &BTreeSet<String>, findings: &mut Vec<Diagnostic>) {
+fn check_reads(
+    path: &str,
+    sql: &str,
+    reads: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+    findings: &mut Vec<Diagnostic>,
+) {
     for table in reads.difference(known) {
         // Table functions are read like tables.
         if table == "generate_series" || table == "range" || table == "unnest" {
             continue;
         }
-        let mut finding =
-            Diagnostic::new(format!("there is no table `{table}`")).at(path, line_of(sql, table));
+        let mut finding = Diagnostic::new(format!("there is no table `{table}`")).at(path, line_of(sql, table));
         finding = match suggest::nearest(table, known.iter().map(String::as_str)) {
             Some(near) => finding.hint(format!("did you mean `{near}`?")),
             None => finding.hint("tables are named layer.name; a model is a file sql/<layer>/<name>.sql"),

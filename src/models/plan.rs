@@ -18,7 +18,6 @@ use crate::config::suggest;
 use crate::engine;
 use crate::error::Diagnostic;
 
-
 /// The declared schema.
 pub fn declared_schema(spec: &ModelSpec) -> SchemaRef {
     let fields: Vec<Field> =
@@ -37,7 +36,8 @@ fn finding(e: &DataFusionError, path: &str) -> Diagnostic {
     match e.diagnostic() {
         Some(diagnostic) => {
             let line = diagnostic.span.map(|s| s.start.line).filter(|l| *l > 0);
-            let mut found = Diagnostic::new(format!("the SQL cannot be planned: {}", diagnostic.message)).at(path, line);
+            let mut found =
+                Diagnostic::new(format!("the SQL cannot be planned: {}", diagnostic.message)).at(path, line);
             let hints: Vec<String> = diagnostic
                 .helps
                 .iter()
@@ -63,8 +63,9 @@ pub fn conform(plan: LogicalPlan, model: &Model) -> Result<LogicalPlan, Vec<Diag
     let names: BTreeSet<&str> = found.iter().map(|(n, _)| n.as_str()).collect();
     for column in &spec.columns {
         if !names.contains(column.name.as_str()) {
-            let mut finding = Diagnostic::new(format!("`{}` declares `{}`, which its SQL does not select", model.name, column.name))
-                .at(&model.file.yml_path, Some(column.line));
+            let mut finding =
+                Diagnostic::new(format!("`{}` declares `{}`, which its SQL does not select", model.name, column.name))
+                    .at(&model.file.yml_path, Some(column.line));
             if let Some(near) = suggest::nearest(&column.name, names.iter().copied()) {
                 finding = finding.hint(format!("did you mean `{near}`?"));
             }
@@ -213,7 +214,10 @@ fn impurity(expr: &Expr) -> Option<(String, &'static str)> {
             let name = call.func.name();
             let ordered = !call.params.order_by.is_empty();
             if name.starts_with("approx_") {
-                return Some((format!("`{name}()`: its answer depends on the number of threads"), "use the exact function"));
+                return Some((
+                    format!("`{name}()`: its answer depends on the number of threads"),
+                    "use the exact function",
+                ));
             }
             let by_order = matches!(name, "array_agg" | "string_agg" | "first_value" | "last_value" | "nth_value");
             (by_order && !ordered).then(|| {

@@ -19,12 +19,12 @@ use super::fingerprint::{Fingerprints, digest};
 use super::keep::Keeper;
 use super::tables;
 use crate::catalog;
-use crate::checks::observe::{RowChecks, Seen};
 use crate::checks;
+use crate::checks::observe::{RowChecks, Seen};
 use crate::config::project::{Materialized, ModelSpec};
 use crate::engine;
-use crate::identity;
 use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::identity;
 use crate::manifest::{ColumnRecord, DataFile, Manifest, StageRecord, TableRecord};
 use crate::models::graph::{Graph, IDENTITY_TABLES, Model};
 use crate::models::plan;
@@ -76,7 +76,14 @@ impl Site {
     }
 
     /// Takes a finished file as the new content of a table, and registers it for the models after it.
-    pub fn publish(&self, name: &str, columns: Vec<ColumnRecord>, description: &str, order: &[String], written: Written) -> Result<()> {
+    pub fn publish(
+        &self,
+        name: &str,
+        columns: Vec<ColumnRecord>,
+        description: &str,
+        order: &[String],
+        written: Written,
+    ) -> Result<()> {
         let path = format!("{}/part-{}.parquet", delta::folder(name), &written.sha256[..32]);
         let content = digest([written.sha256.as_str()]);
         let previous = self.previous.as_ref().and_then(|m| m.tables.get(name));
@@ -87,7 +94,12 @@ impl Site {
             rows: written.rows,
             columns,
             order: order.to_vec(),
-            files: vec![DataFile { path: path.clone(), sha256: written.sha256, bytes: written.bytes, rows: written.rows }],
+            files: vec![DataFile {
+                path: path.clone(),
+                sha256: written.sha256,
+                bytes: written.bytes,
+                rows: written.rows,
+            }],
             content,
             fingerprint,
             description: description.to_string(),
@@ -260,8 +272,7 @@ async fn model(site: &Site, name: &str, is_read: bool) -> Result<()> {
     let logical = plan::logical(&site.context, &model.statement, &model.file.sql_path)
         .await
         .map_err(|finding| Error::new(Kind::Failed, finding))?;
-    let logical =
-        plan::conform(logical, model).map_err(|findings| Error { kind: Kind::Failed, findings })?;
+    let logical = plan::conform(logical, model).map_err(|findings| Error { kind: Kind::Failed, findings })?;
     let rows = match model.file.spec.materialized {
         Materialized::View => {
             tables::register_view(&site.context, name, logical, &model.file.sql)?;

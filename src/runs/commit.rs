@@ -42,6 +42,14 @@ pub async fn unmark(store: &Store) -> Result<()> {
     store.delete(MARKER).await
 }
 
+/// Removes the offenders of runs that failed before this one: they are mended, and no manifest names them.
+pub async fn forget_failed(store: &Store) -> Result<()> {
+    for meta in store.list(FAILED).await? {
+        store.delete(&store.relative(&meta.location)).await?;
+    }
+    Ok(())
+}
+
 impl Prepared {
     /// The commit point is the manifest's put-if-absent.
     pub async fn commit(self, store: &Store, project: &Project) -> Result<Committed> {
@@ -87,11 +95,11 @@ pub async fn recover(store: &Store) -> Result<(Option<Stored>, Option<String>)> 
                 n => Some(manifest::read(store, n - 1).await?.manifest),
             };
             delta::roll_forward(store, &stored.manifest, before.as_ref()).await?;
-            format!("run {} had committed and died: its tables were rolled forward", stored.manifest.run)
+            format!("run {} ended after its commit: its tables were rolled forward", stored.manifest.run)
         }
         _ => {
             let swept = sweep(store).await?;
-            format!("a run died before its commit: {swept} files of it were swept")
+            format!("the run before ended without a commit: {swept} files of it were swept")
         }
     };
     unmark(store).await?;
@@ -122,6 +130,32 @@ async fn sweep(store: &Store) -> Result<u64> {
                 store.delete(&path).await?;
                 swept += 1;
             }
+        }
+    }
+    if let Some(root) = store.local() {
+        for folder in folders.iter().chain(&[RUNS]) {
+            swept += sweep_halves(&root.join(folder))?;
+        }
+    }
+    Ok(swept)
+}
+
+/// Files that a kill left half written: the store's own names for them end in `#` and a number, and it does not list them.
+fn sweep_halves(folder: &std::path::Path) -> Result<u64> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(0) };
+    let mut swept = 0;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            swept += sweep_halves(&path)?;
+            continue;
+        }
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let is_half =
+            name.rsplit_once('#').is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        if is_half {
+            std::fs::remove_file(&path)?;
+            swept += 1;
         }
     }
     Ok(swept)

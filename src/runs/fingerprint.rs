@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::checks;
 use crate::config::project::{Object, Project};
 use crate::error::Result;
 use crate::landing::batch::contract_digest;
@@ -79,7 +80,14 @@ pub fn all(
         let Some(model) = graph.models.get(name) else { continue };
         let spec = &model.file.spec;
         let mut parts = vec![base.clone(), model.file.sql.clone(), format!("{:?}", spec.materialized)];
-        parts.extend(spec.columns.iter().map(|c| format!("{} {} {}", c.name, c.data_type.text, c.pii)));
+        // Descriptions are published with the table, and a check that is new has to see its rows.
+        parts.push(spec.description.clone());
+        parts.extend(
+            spec.columns
+                .iter()
+                .map(|c| format!("{} {} {} {:?} {}", c.name, c.data_type.text, c.pii, c.unit, c.description)),
+        );
+        parts.extend(checks::of_model(&model.file).iter().map(|c| format!("{} {:?} {:?}", c.name, c.severity, c.rule)));
         parts.extend(spec.write_order());
         parts.extend(model.parameters.iter().map(|p| format!("{p}={}", parameters.text(p).unwrap_or_default())));
         parts.extend(model.reads.iter().map(|read| format!("{read}={}", out.get(read).cloned().unwrap_or_default())));

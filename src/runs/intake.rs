@@ -38,6 +38,7 @@ struct Job {
 }
 
 /// Lands everything; a refused file ends the run after all others were looked at, so that all refusals show at once.
+#[allow(clippy::too_many_arguments, reason = "each is used once, and nothing else shares them")]
 pub async fn load(
     project: &Project,
     drop: &Store,
@@ -199,7 +200,11 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
         let (id, mut record) = batch.store(warehouse).await?;
         // Control totals are not archived: what they said of these bytes still holds.
         record.control = record.control.or_else(|| job.archived.as_ref()?.control.clone());
-        for file in loaded.files.iter_mut().filter(|f| f.sha256 == sha256 && f.system == record.system && f.object == record.object) {
+        for file in loaded
+            .files
+            .iter_mut()
+            .filter(|f| f.sha256 == sha256 && f.system == record.system && f.object == record.object)
+        {
             file.batch = Some(id.clone());
         }
         loaded.batches.insert(id, record);
@@ -235,7 +240,14 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
     Ok(())
 }
 
-fn add_file(loaded: &mut Loaded, found: &Found, sha256: String, batch: Option<String>, refused: Option<String>, run: u64) {
+fn add_file(
+    loaded: &mut Loaded,
+    found: &Found,
+    sha256: String,
+    batch: Option<String>,
+    refused: Option<String>,
+    run: u64,
+) {
     let restatement = loaded.files.iter().filter(|f| f.name == found.name).count() as u32;
     loaded.new_files += 1;
     loaded.files.push(FileRecord {

@@ -43,8 +43,8 @@ impl Keeper {
     }
 
     pub fn collector(&self, table: &str, schema: SchemaRef) -> Collector {
-        let reservation = MemoryConsumer::new(format!("kept {table}"))
-            .register(&self.context.runtime_env().memory_pool);
+        let reservation =
+            MemoryConsumer::new(format!("kept {table}")).register(&self.context.runtime_env().memory_pool);
         let coalescer = BatchCoalescer::new(schema, BATCH_ROWS);
         Collector { batches: Some(Vec::new()), coalescer, reservation, kept: self.kept.clone(), limit: self.limit }
     }

@@ -112,8 +112,7 @@ async fn renew(store: &Store, owner: String, mut version: Option<UpdateVersion>)
 }
 
 fn lease_bytes(owner: &str) -> Result<Bytes> {
-    let lease =
-        Lease { owner: owner.to_string(), expires_at: Utc::now() + chrono::TimeDelta::seconds(LEASE_SECS) };
+    let lease = Lease { owner: owner.to_string(), expires_at: Utc::now() + chrono::TimeDelta::seconds(LEASE_SECS) };
     serde_json::to_vec(&lease).map(Bytes::from).map_err(|e| Error::failed(format!("writing the lease: {e}")))
 }
 

@@ -86,9 +86,9 @@ pub fn intake(
             findings.push(finding);
             continue;
         }
-        let same = last_records.get(found.name.as_str()).is_some_and(|r| {
-            (r.bytes, r.modified, &r.e_tag) == (found.bytes, found.modified, &found.e_tag)
-        });
+        let same = last_records
+            .get(found.name.as_str())
+            .is_some_and(|r| (r.bytes, r.modified, &r.e_tag) == (found.bytes, found.modified, &found.e_tag));
         if same {
             intake.unchanged += 1;
             continue;
@@ -131,9 +131,13 @@ fn wrong_format(object: &Object, found: &Found) -> Option<Diagnostic> {
         Format::Parquet => "parquet",
     };
     (found.format != expected).then(|| {
-        Diagnostic::new(format!("{} is declared as {expected}, and this file is {}", object.contract.label(), found.format))
-            .at(&found.name, None)
-            .hint("state the format in the pipeline, or have it exported as declared")
+        Diagnostic::new(format!(
+            "{} is declared as {expected}, and this file is {}",
+            object.contract.label(),
+            found.format
+        ))
+        .at(&found.name, None)
+        .hint("state the format in the pipeline, or have it exported as declared")
     })
 }
 
@@ -160,7 +164,8 @@ pub fn freshness(project: &Project, files: &[FileRecord], as_of: NaiveDate) -> (
         let text = format!("{}: its newest file is of {newest}, {age} days before {as_of}", contract.label());
         if freshness.error_after_days.is_some_and(|d| age > d) {
             errors.push(
-                Diagnostic::new(format!("too old: {text}")).hint("ask the source, or change `freshness` in the pipeline"),
+                Diagnostic::new(format!("too old: {text}"))
+                    .hint("ask the source, or change `freshness` in the pipeline"),
             );
         } else if freshness.warn_after_days.is_some_and(|d| age > d) {
             warnings.push(text);

@@ -1,6 +1,5 @@
 //! Reading what runs have published: whole runs only.
 
-
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
@@ -28,8 +27,10 @@ pub async fn manifest_of(project: &Project, run: Option<u64>) -> Result<(Store, 
     };
     match stored {
         Some(stored) => Ok((store, stored.manifest)),
-        None => Err(Error::config(format!("there is no run yet in `{}`", project.warehouse))
-            .hint("`uramaki run` makes one")),
+        None => {
+            Err(Error::config(format!("there is no run yet in `{}`", project.warehouse))
+                .hint("`uramaki run` makes one"))
+        }
     }
 }
 
@@ -50,7 +51,12 @@ pub async fn session(project: &Project, run: Option<u64>, with_landing: bool) ->
     Ok((context, manifest))
 }
 
-async fn register_landing(context: &SessionContext, project: &Project, store: &Store, manifest: &Manifest) -> Result<()> {
+async fn register_landing(
+    context: &SessionContext,
+    project: &Project,
+    store: &Store,
+    manifest: &Manifest,
+) -> Result<()> {
     let objects: Vec<_> = project.objects().collect();
     let sequences = order::sequences(&objects, &manifest.files, &manifest.batches, manifest.as_of);
     for object in objects {
@@ -80,7 +86,8 @@ pub async fn query(project: &Project, sql: &str, run: Option<u64>) -> Result<Sen
         let text = e.find_root().to_string();
         let hint = match e.diagnostic() {
             Some(d) if !d.helps.is_empty() => d.helps.iter().map(|h| h.message.clone()).collect::<Vec<_>>().join("; "),
-            _ => "tables are named layer.name; `uramaki query \"select * from information_schema.tables\"` lists them".into(),
+            _ => "tables are named layer.name; `uramaki query \"select * from information_schema.tables\"` lists them"
+                .into(),
         };
         Error::new(Kind::Config, Diagnostic::new(format!("the query cannot be planned: {text}")).hint(hint))
     };
@@ -112,4 +119,3 @@ pub async fn rows(project: &Project, sql: &str, run: Option<u64>) -> Result<Vec<
     let stream = query(project, sql, run).await?;
     datafusion::physical_plan::common::collect(stream).await.map_err(|e| engine::failed("the query failed", &e))
 }
-

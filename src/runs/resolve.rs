@@ -41,9 +41,8 @@ pub fn task(
         for object in &persons {
             let (Some(person), Some(newest)) = (&object.person, newest.get(&object.contract.label())) else { continue };
             let table = source(&site, object);
-            records.extend(
-                collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?,
-            );
+            records
+                .extend(collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?);
         }
         let count = records.len() as u64;
         let resolution = tokio::task::spawn_blocking(move || exact::resolve(records, max_holders))
@@ -62,13 +61,13 @@ async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
     all.push(identity_tables::event_rows(&events(site, resolution).await?)?);
     for (spec, batches) in all {
         let schema = spec.schema();
-        let personal: Vec<String> =
-            spec.columns.iter().filter(|c| c.2).map(|c| c.0.to_string()).collect();
+        let personal: Vec<String> = spec.columns.iter().filter(|c| c.2).map(|c| c.0.to_string()).collect();
         let rows = futures::stream::iter(batches.clone().into_iter().map(Ok));
         let stream = RecordBatchStreamAdapter::new(schema.clone(), rows);
         let file = site.scratch_file(spec.name);
         let doing = format!("writing {}", spec.name);
-        let written = writer::write(Box::pin(stream), schema.clone(), &personal, &file, &doing, &mut Unobserved).await?;
+        let written =
+            writer::write(Box::pin(stream), schema.clone(), &personal, &file, &doing, &mut Unobserved).await?;
         let columns = spec
             .columns
             .iter()

@@ -13,7 +13,7 @@ use super::intake::{self, Loaded};
 use super::keep::Keeper;
 use super::plan::{self, Intake};
 use super::verdict::{self, Verdict};
-use super::{fingerprint, lock, resolve, tables};
+use super::{compile, fingerprint, lock, resolve, tables};
 use crate::catalog;
 use crate::config::RELEASES_FILE;
 use crate::config::project::{IdentityMode, Materialized, Project};
@@ -42,7 +42,12 @@ pub struct Request {
 /// How a run ended, if it did not fail.
 pub enum Ended {
     /// Inputs, project and as_of are those of the last run.
-    Unchanged { run: u64, as_of: NaiveDate, warnings: Vec<String>, seconds: f64 },
+    Unchanged {
+        run: u64,
+        as_of: NaiveDate,
+        warnings: Vec<String>,
+        seconds: f64,
+    },
     Published(Box<Report>),
 }
 
@@ -111,14 +116,20 @@ async fn run_locked(
     let intake = plan::intake(project, &listing, before, request.as_of, request.full_refresh, Utc::now())?;
     clock.note("listing", at, None);
     let graph = Graph::build(project, intake.as_of_instant)?;
+    // A wrong name is found before anything is read, and also where nothing has changed.
+    select::select(&graph, &request.select)?;
     let is_same = before.is_some_and(|m| unchanged(project, m, &intake, request));
     if is_same && intake.read.is_empty() && intake.again.is_empty() {
         return Ok(nothing_to_do(before, &intake, began));
     }
+    // Wrong models are found before anything is read.
+    compile::compile(project, &graph).await?;
     let number = before.map_or(1, |m| m.run + 1);
     let scratch = Scratch::create(&warehouse)?;
     commit::mark(&warehouse, number).await?;
-    let result = work(project, request, narrator, &warehouse, &drop, intake, graph, last, number, &scratch, clock, started_at).await;
+    let result =
+        work(project, request, narrator, &warehouse, &drop, intake, graph, last, number, &scratch, clock, started_at)
+            .await;
     // A run that failed leaves landed batches that the next one would make again: the marker lets it sweep first what is of no use.
     match result {
         Ok(Outcome::Unchanged(ended)) => {
@@ -126,6 +137,7 @@ async fn run_locked(
             Ok(ended(began))
         }
         Ok(Outcome::Published(mut report)) => {
+            commit::forget_failed(&warehouse).await?;
             commit::unmark(&warehouse).await?;
             report.recovered = recovered;
             report.seconds = began.elapsed().as_secs_f64();
@@ -192,10 +204,16 @@ async fn work(
     loaded.warnings.extend(stale);
     if !project.releases.is_empty() {
         let lines = project.releases.len();
-        loaded.warnings.push(format!("{RELEASES_FILE} has {lines} lines: this version reads them and releases nothing"));
+        loaded
+            .warnings
+            .push(format!("{RELEASES_FILE} has {lines} lines: this version reads them and releases nothing"));
     }
-    loaded.warnings.extend(intake.not_ready.iter().map(|f| format!("{f} is not ready yet and was left for the next run")));
-    loaded.warnings.extend(intake.ignored.iter().map(|f| format!("{f} is no extract of any pipeline and was left alone")));
+    loaded
+        .warnings
+        .extend(intake.not_ready.iter().map(|f| format!("{f} is not ready yet and was left for the next run")));
+    loaded
+        .warnings
+        .extend(intake.ignored.iter().map(|f| format!("{f} is no extract of any pipeline and was left alone")));
     loaded.warnings.sort();
     loaded.warnings.dedup();
     clock.note("landing", at, Some(rows_of(&loaded, number)));
@@ -276,9 +294,8 @@ async fn work(
 
     // The commit.
     let at = Instant::now();
-    let (built, files, model_stages) = site.with_yield(|y| {
-        (std::mem::take(&mut y.tables), std::mem::take(&mut y.files), std::mem::take(&mut y.stages))
-    });
+    let (built, files, model_stages) = site
+        .with_yield(|y| (std::mem::take(&mut y.tables), std::mem::take(&mut y.files), std::mem::take(&mut y.stages)));
     let mut manifest = draft;
     manifest.tables = before.map(|m| m.tables.clone()).unwrap_or_default();
     manifest.tables.retain(|name, _| site.graph.models.contains_key(name) || IDENTITY_TABLES.contains(&name.as_str()));
@@ -314,7 +331,11 @@ fn rows_of(loaded: &Loaded, run: u64) -> u64 {
 
 fn same_inputs(last: &Manifest, loaded: &Loaded) -> bool {
     last.files.len() == loaded.files.len()
-        && last.files.iter().zip(&loaded.files).all(|(a, b)| (&a.name, &a.sha256, &a.batch) == (&b.name, &b.sha256, &b.batch))
+        && last
+            .files
+            .iter()
+            .zip(&loaded.files)
+            .all(|(a, b)| (&a.name, &a.sha256, &a.batch) == (&b.name, &b.sha256, &b.batch))
 }
 
 async fn resolve_newest(
@@ -371,18 +392,12 @@ fn choose(
     full_refresh: bool,
 ) -> Result<Chosen> {
     let recorded = |name: &str| before.and_then(|m| m.tables.get(name));
-    let is_fresh = |name: &str| {
-        !full_refresh && recorded(name).is_some_and(|t| fingerprints.get(name) == Some(&t.fingerprint))
-    };
+    let is_fresh =
+        |name: &str| !full_refresh && recorded(name).is_some_and(|t| fingerprints.get(name) == Some(&t.fingerprint));
     let kind = |name: &str| graph.models.get(name).map(|m| m.file.spec.materialized);
     let mut models: BTreeSet<String> = match selected {
         Some(selected) => selected.clone(),
-        None => graph
-            .models
-            .keys()
-            .filter(|n| kind(n) == Some(Materialized::Table) && !is_fresh(n))
-            .cloned()
-            .collect(),
+        None => graph.models.keys().filter(|n| kind(n) == Some(Materialized::Table) && !is_fresh(n)).cloned().collect(),
     };
     // Views and intermediates are made for those that read them.
     let mut open: Vec<String> = models.iter().cloned().collect();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{MemTable, TableProvider};
-use datafusion::datasource::ViewTable;
 use datafusion::common::ScalarValue;
+use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
@@ -36,9 +36,7 @@ pub fn register_landed(
     let kept_files = newest.kept_versions.iter().map(|(batch, skip)| (batch, skip));
     let files = newest_files
         .chain(kept_files)
-        .map(|(batch, skip)| {
-            file(store, &batch.landed, vec![ScalarValue::Utf8(Some(batch.id.clone()))], skip.clone())
-        })
+        .map(|(batch, skip)| file(store, &batch.landed, vec![ScalarValue::Utf8(Some(batch.id.clone()))], skip.clone()))
         .collect::<Result<_>>()?;
     let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8, false)];
     let table = FilesTable::new(store, &object.contract.landed_schema(), constants, files, &[])?;
@@ -46,13 +44,7 @@ pub fn register_landed(
 }
 
 fn file(store: &Store, data: &DataFile, constants: Vec<ScalarValue>, skip: Vec<u64>) -> Result<TableFile> {
-    Ok(TableFile {
-        path: store.path(&data.path)?,
-        bytes: data.bytes,
-        rows: data.rows,
-        constants,
-        skip: Arc::new(skip),
-    })
+    Ok(TableFile { path: store.path(&data.path)?, bytes: data.bytes, rows: data.rows, constants, skip: Arc::new(skip) })
 }
 
 /// A table of files as a manifest (or a build) describes it.
@@ -131,7 +123,9 @@ pub fn register_calendar(context: &SessionContext, project: &Project, as_of: chr
 
 /// Every table with its declared schema and no rows: for `check`.
 pub fn register_declared(context: &SessionContext, store: &Store, project: &Project, graph: &Graph) -> Result<()> {
-    let empty = |schema: SchemaRef| -> Arc<dyn TableProvider> { Arc::new(datafusion::datasource::empty::EmptyTable::new(schema)) };
+    let empty = |schema: SchemaRef| -> Arc<dyn TableProvider> {
+        Arc::new(datafusion::datasource::empty::EmptyTable::new(schema))
+    };
     for object in project.objects() {
         let name = format!("landing.{}", object.contract.table());
         let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8, false)];

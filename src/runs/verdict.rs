@@ -88,7 +88,8 @@ pub async fn judge(
         let declared = checks::of_model(&model.file);
         if model.file.spec.materialized == Materialized::View {
             for (check, offenders) in of_view(site, model, &declared).await? {
-                let plan = if offenders > 0 { plan_of(site, &queries::offenders_sql(&check, name)).await } else { None };
+                let plan =
+                    if offenders > 0 { plan_of(site, &queries::offenders_sql(&check, name)).await } else { None };
                 note(&check, offenders, plan);
             }
         }
@@ -138,9 +139,7 @@ async fn of_view(site: &Site, model: &Model, declared: &[Check]) -> Result<Vec<(
     let frame = site.context.table(model.name.as_str()).await.map_err(|e| engine::failed(&doing, &e))?;
     let list: Vec<_> = names.iter().map(|n| datafusion::logical_expr::ident(*n)).collect();
     let frame = frame.select(list).map_err(|e| engine::failed(&doing, &e))?;
-    let narrow = Schema::new(
-        names.iter().filter_map(|n| schema.field_with_name(n).ok().cloned()).collect::<Vec<_>>(),
-    );
+    let narrow = Schema::new(names.iter().filter_map(|n| schema.field_with_name(n).ok().cloned()).collect::<Vec<_>>());
     let mut observer = RowChecks::compile(&site.context, &std::sync::Arc::new(narrow), &wanted)?;
     let mut stream = frame.execute_stream().await.map_err(|e| engine::failed(&doing, &e))?;
     while let Some(batch) = stream.next().await {
@@ -199,14 +198,16 @@ async fn of_sql(site: &Site, check: &SqlCheck) -> Result<(Check, LogicalPlan, u6
 async fn keep_offenders(site: &Site, failed: &[&Offence], warehouse: &Store, run: u64) -> Result<Error> {
     let mut findings = Vec::new();
     for (i, offence) in failed.iter().enumerate() {
-        let mut finding = Diagnostic::new(format!("check failed: {} has {} offenders", offence.name, offence.offenders))
-            .at(&offence.file, offence.line);
+        let mut finding =
+            Diagnostic::new(format!("check failed: {} has {} offenders", offence.name, offence.offenders))
+                .at(&offence.file, offence.line);
         let mut hint = offence.hint.clone().unwrap_or_default();
         if let Some(plan) = &offence.plan {
             let rows = queries::sample(&site.context, plan.clone(), &offence.name).await?;
             let path = format!("{FAILED}/run-{run}/{:02}.json", i + 1);
             warehouse.put(&path, json_lines(&rows)?).await?;
-            let place = format!("the first {} stand in {path} of the warehouse", queries::KEPT.min(offence.offenders as usize));
+            let place =
+                format!("the first {} stand in {path} of the warehouse", queries::KEPT.min(offence.offenders as usize));
             hint = if hint.is_empty() { place } else { format!("{hint}; {place}") };
         }
         if !hint.is_empty() {

@@ -78,7 +78,9 @@ pub async fn list(store: &Store) -> Result<Listing> {
             Error::failed(format!("`{}` has no listing", store.label()))
                 .hint(format!("a web server cannot be listed: put the names, one per line, into {LISTING}"))
         })?;
-        for name in String::from_utf8_lossy(&text).lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        for name in
+            String::from_utf8_lossy(&text).lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
             let meta = store.head(name).await?.ok_or_else(|| {
                 Error::failed(format!("`{name}` is listed in {LISTING}, and not there")).at(name, None)
             })?;
@@ -166,7 +168,12 @@ fn refuse_twins(files: &[Found]) -> Result<()> {
 
 /// Links may point to places inside the drop folder only, and not in circles.
 fn refuse_bad_links(root: &Path) -> Result<()> {
-    fn walk(root: &Path, folder: &Path, open: &mut Vec<PathBuf>, findings: &mut Vec<Diagnostic>) -> std::io::Result<()> {
+    fn walk(
+        root: &Path,
+        folder: &Path,
+        open: &mut Vec<PathBuf>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> std::io::Result<()> {
         let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<std::io::Result<_>>()?;
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {

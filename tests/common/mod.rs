@@ -69,10 +69,7 @@ pub struct Small {
 }
 
 const PROJECT: &[(&str, &str)] = &[
-    (
-        "uramaki.yaml",
-        "name: small\ntime_zone: Europe/Berlin\nholidays: DE\ndrop: drop\nwarehouse: warehouse\n",
-    ),
+    ("uramaki.yaml", "name: small\ntime_zone: Europe/Berlin\nholidays: DE\ndrop: drop\nwarehouse: warehouse\n"),
     ("pipelines/shop.yaml", SHOP),
     (
         "sql/staging/stg_shop__customers.sql",
@@ -179,10 +176,7 @@ pub const NIGHTS: [&[(&str, &str)]; 3] = [
         ),
     ],
     &[
-        (
-            "shop/customers/2026-11-19.csv",
-            "id,name,email,updated_at\nc3,Bo Zwei,bo@example.org,2026-11-19 08:00:00\n",
-        ),
+        ("shop/customers/2026-11-19.csv", "id,name,email,updated_at\nc3,Bo Zwei,bo@example.org,2026-11-19 08:00:00\n"),
         (
             "shop/orders/2026-11-19.csv",
             "id,customer_id,total,updated_at\n\
@@ -240,6 +234,10 @@ impl Small {
 
     pub fn run(&self) -> Ran {
         self.uramaki(&["run"])
+    }
+
+    pub fn run_with(&self, args: &[&str]) -> Ran {
+        self.uramaki(&[&["run"], args].concat())
     }
 
     /// One query's answer as CSV.
@@ -378,7 +376,10 @@ pub fn logs(warehouse: &Path) -> BTreeMap<String, Log> {
                     active.insert(path, add["size"].as_u64().expect("a size"));
                 } else if let Some(remove) = action.get("remove") {
                     let path = format!("{table}/{}", remove["path"].as_str().expect("a path"));
-                    assert!(active.remove(&path).is_some(), "{table}: version {version} removes {path}, which is not there");
+                    assert!(
+                        active.remove(&path).is_some(),
+                        "{table}: version {version} removes {path}, which is not there"
+                    );
                 } else if let Some(meta) = action.get("metaData") {
                     schema = meta["schemaString"].as_str().map(str::to_string);
                 }
@@ -408,7 +409,11 @@ pub fn assert_whole(warehouse: &Path) {
         let path = format!("_runs/{run}.json");
         let bytes = fs::read(warehouse.join(&path)).expect("the manifest");
         let manifest: Value = serde_json::from_slice(&bytes).expect("a manifest is JSON");
-        assert_eq!(manifest["previous"].as_str().map(str::to_string), before, "run {run}: the chain of manifests is broken");
+        assert_eq!(
+            manifest["previous"].as_str().map(str::to_string),
+            before,
+            "run {run}: the chain of manifests is broken"
+        );
         before = Some(sha256(&bytes));
         named.insert(path);
         let mut file = |f: &Value| {
@@ -435,10 +440,8 @@ pub fn assert_whole(warehouse: &Path) {
         assert_eq!(sha256(&bytes), *digest, "{path} is not what its manifest says");
     }
     named.extend(digests.into_keys());
-    let orphans: Vec<String> = files(warehouse)
-        .into_keys()
-        .filter(|f| !named.contains(f) && !f.contains("/_delta_log/"))
-        .collect();
+    let orphans: Vec<String> =
+        files(warehouse).into_keys().filter(|f| !named.contains(f) && !f.contains("/_delta_log/")).collect();
     assert!(orphans.is_empty(), "no manifest names {orphans:?}");
     let missing: Vec<&String> = named.iter().filter(|f| *f != "_runs/lock" && !warehouse.join(f).exists()).collect();
     assert!(missing.is_empty(), "named, and not there: {missing:?}");

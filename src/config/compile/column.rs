@@ -24,8 +24,7 @@ impl Scope<'_> {
     /// Resolves the columns; those with findings are left out.
     pub fn columns(&self, typed: &[(String, ColumnYaml)], findings: &mut Vec<Diagnostic>) -> Vec<Column> {
         if typed.is_empty() {
-            findings
-                .push(self.at.child("columns").says("the object has no columns", "a contract names what is read"));
+            findings.push(self.at.child("columns").says("the object has no columns", "a contract names what is read"));
         }
         let columns: Vec<Column> =
             typed.iter().filter_map(|(name, column)| self.column(name, column, typed, findings)).collect();
@@ -41,9 +40,8 @@ impl Scope<'_> {
     ) -> Option<Column> {
         let at = self.at.child("columns").child(name);
         if !is_identifier(name) {
-            let hint = format!(
-                "use lower-case letters, digits and _, and say `source: {name}` for the source's own name"
-            );
+            let hint =
+                format!("use lower-case letters, digits and _, and say `source: {name}` for the source's own name");
             findings.push(at.says(format!("`{name}` is no name for a column"), hint));
         }
         if [ROW_COLUMN, BATCH_COLUMN].contains(&name) {
@@ -87,9 +85,7 @@ impl Scope<'_> {
             }
         };
         if self.is_csv && kind_name.is_nested() {
-            findings.push(
-                at_type.says("a csv field holds one value", "lists and structs come with jsonl and parquet"),
-            );
+            findings.push(at_type.says("a csv field holds one value", "lists and structs come with jsonl and parquet"));
         }
         if let Some(source) = &source {
             let picks_text = matches!(source.steps.last(), Some(PathStep::Prefixed(_)));
@@ -119,8 +115,7 @@ impl Scope<'_> {
         let at = at.child("source");
         match path::parse(text) {
             Ok(path) if self.is_csv && path.steps.len() > 1 => {
-                let hint =
-                    "name the header's field; put it in quotes if points or brackets belong to it: \"'a.b'\"";
+                let hint = "name the header's field; put it in quotes if points or brackets belong to it: \"'a.b'\"";
                 findings.push(at.says(format!("a csv row has no `{text}`: its fields hold one value each"), hint));
                 None
             }
@@ -228,9 +223,8 @@ impl Scope<'_> {
     ) -> Option<ValueMap> {
         let Some(map) = &full.map else {
             if full.otherwise.is_some() {
-                findings.push(
-                    at.child("otherwise").says("`otherwise` stands without `map`", "add the map, or remove it"),
-                );
+                findings
+                    .push(at.child("otherwise").says("`otherwise` stands without `map`", "add the map, or remove it"));
             }
             return None;
         };

@@ -7,13 +7,12 @@ use serde_json::Number;
 
 use super::{At, IDENTIFIER_HINT, is_identifier, not_blank};
 use crate::config::file::{
-    CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml,
-    ModelColumnYaml, ModelYaml, SeverityYaml,
+    CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml, ModelColumnYaml,
+    ModelYaml, SeverityYaml,
 };
 use crate::config::files::{Files, text};
 use crate::config::project::{
-    CheckFile, CheckKind, ColumnCheck, ColumnSpec, Literal, Materialized, ModelCheck, ModelFile, ModelSpec,
-    Severity,
+    CheckFile, CheckKind, ColumnCheck, ColumnSpec, Literal, Materialized, ModelCheck, ModelFile, ModelSpec, Severity,
 };
 use crate::config::schema::Shapes;
 use crate::config::types::ModelType;
@@ -55,15 +54,12 @@ pub fn models_and_checks(
         }
         if let Some(other) = places.insert((layer.clone(), name.clone()), sql_path.clone()) {
             let finding = Diagnostic::new(format!("`{layer}.{name}` stands twice: also in {other}"));
-            findings.push(
-                finding.at(sql_path.clone(), None).hint("rename one of the two: the file's name is the table's"),
-            );
+            findings
+                .push(finding.at(sql_path.clone(), None).hint("rename one of the two: the file's name is the table's"));
         }
         let sql = files.get(sql_path).and_then(|file| text(file, findings)).map(str::to_string);
         if sql.as_ref().is_some_and(|sql| sql.trim().is_empty()) {
-            findings.push(
-                Diagnostic::new("the query is empty").at(sql_path.clone(), Some(1)).hint("write one SELECT"),
-            );
+            findings.push(Diagnostic::new("the query is empty").at(sql_path.clone(), Some(1)).hint("write one SELECT"));
         }
         let document = files
             .get(yml_path)
@@ -216,10 +212,8 @@ fn column(at: &At<'_>, name: &str, typed: &ModelColumnYaml, findings: &mut Vec<D
         let at = at.item("checks", i);
         let Some(check) = column_check(&at, typed, findings) else { continue };
         if let Some(wanted) = data_type.as_ref().and_then(|data_type| misfit(&check.kind, &data_type.data_type)) {
-            let message = format!(
-                "this check is for {wanted}, and `{name}` is {}",
-                data_type.as_ref().map_or("", |t| &t.text)
-            );
+            let message =
+                format!("this check is for {wanted}, and `{name}` is {}", data_type.as_ref().map_or("", |t| &t.text));
             findings.push(at.says(message, "use another check, or `expression`"));
         }
         checks.push(check);
@@ -241,9 +235,7 @@ fn misfit(check: &CheckKind, data_type: &DataType) -> Option<&'static str> {
     match check {
         CheckKind::Between { .. } | CheckKind::Min(_) | CheckKind::Max(_) if !is_number => Some("numbers"),
         CheckKind::Matches(_) if *data_type != DataType::Utf8 => Some("text"),
-        CheckKind::Unique | CheckKind::AcceptedValues(_) | CheckKind::Relationships { .. }
-            if data_type.is_nested() =>
-        {
+        CheckKind::Unique | CheckKind::AcceptedValues(_) | CheckKind::Relationships { .. } if data_type.is_nested() => {
             Some("single values")
         }
         _ => None,
@@ -265,13 +257,12 @@ fn column_check(at: &At<'_>, typed: &ColumnCheckYaml, findings: &mut Vec<Diagnos
     match (kinds.pop(), kinds.is_empty()) {
         (Some(kind), true) => Some(ColumnCheck { kind, severity: severity(full.severity), line }),
         (Some(_), false) => {
-            findings.push(
-                at.says("one entry holds several checks", "give each check an entry of its own in the list"),
-            );
+            findings.push(at.says("one entry holds several checks", "give each check an entry of its own in the list"));
             None
         }
         (None, _) => {
-            let hint = "add one of not_null, unique, accepted_values, relationships, between, min, max, matches, expression";
+            let hint =
+                "add one of not_null, unique, accepted_values, relationships, between, min, max, matches, expression";
             findings.push(at.says("the entry holds no check", hint));
             None
         }
@@ -298,9 +289,7 @@ fn kinds(at: &At<'_>, full: &ColumnCheckFullYaml, findings: &mut Vec<Diagnostic>
     }
     if let Some(to) = &full.relationships {
         match to.to.split_once('.') {
-            Some((schema, table))
-                if is_identifier(schema) && is_identifier(table) && is_identifier(&to.column) =>
-            {
+            Some((schema, table)) if is_identifier(schema) && is_identifier(table) && is_identifier(&to.column) => {
                 let (schema, table) = (schema.to_string(), table.to_string());
                 kinds.push(CheckKind::Relationships { schema, table, column: to.column.clone() });
             }
@@ -315,8 +304,7 @@ fn kinds(at: &At<'_>, full: &ColumnCheckFullYaml, findings: &mut Vec<Diagnostic>
     }
     if let Some([min, max]) = &full.between {
         if min.as_f64() > max.as_f64() {
-            findings
-                .push(at.child("between").says("nothing lies between these", "write the smaller number first"));
+            findings.push(at.child("between").says("nothing lies between these", "write the smaller number first"));
         }
         let (min, max) = (number(at.item("between", 0), min), number(at.item("between", 1), max));
         kinds.push(CheckKind::Between { min, max });

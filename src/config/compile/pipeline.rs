@@ -32,8 +32,7 @@ pub fn pipeline(document: &Document, yaml: PipelineYaml, findings: &mut Vec<Diag
     }
     if !is_part_of_table_name(&yaml.department) {
         findings.push(
-            at.child("department")
-                .says(format!("`{}` is no name for a department", yaml.department), IDENTIFIER_HINT),
+            at.child("department").says(format!("`{}` is no name for a department", yaml.department), IDENTIFIER_HINT),
         );
     }
     not_blank(&at, "description", &yaml.description, findings);
@@ -160,11 +159,7 @@ fn format(at: &At<'_>, yaml: &FormatYaml, findings: &mut Vec<Diagnostic>) -> For
         FormatKindYaml::Jsonl => Format::Jsonl { encoding },
         FormatKindYaml::Csv => {
             let delimiter = match yaml.delimiter.as_deref().unwrap_or(",").as_bytes() {
-                [byte]
-                    if byte.is_ascii()
-                        && !matches!(byte, b'"' | b'\r' | b'\n')
-                        && !byte.is_ascii_alphanumeric() =>
-                {
+                [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') && !byte.is_ascii_alphanumeric() => {
                     *byte
                 }
                 _ => {
@@ -193,8 +188,7 @@ fn key_and_cursor(
             findings.push(at.says(format!("the key's column `{name}` is not among the columns"), hint));
         } else if yaml.key[..i].contains(name) {
             findings.push(at.says(format!("the key names `{name}` twice"), "remove one of the two"));
-        } else if matches!(kind_of(name), Some(ColumnType::List(_) | ColumnType::Struct(_) | ColumnType::Boolean))
-        {
+        } else if matches!(kind_of(name), Some(ColumnType::List(_) | ColumnType::Struct(_) | ColumnType::Boolean)) {
             let hint = "a key is text, bigint, decimal, date or timestamp";
             findings.push(at.says(format!("`{name}` cannot be part of a key"), hint));
         }
@@ -215,9 +209,7 @@ fn key_and_cursor(
 
 fn freshness(at: &At<'_>, yaml: &FreshnessYaml, findings: &mut Vec<Diagnostic>) -> Freshness {
     match (yaml.warn_after_days, yaml.error_after_days) {
-        (None, None) => {
-            findings.push(at.says("`freshness` says nothing", "add warn_after_days or error_after_days"))
-        }
+        (None, None) => findings.push(at.says("`freshness` says nothing", "add warn_after_days or error_after_days")),
         (Some(warn), Some(error)) if warn > error => findings.push(at.child("warn_after_days").says(
             format!("the warning would come after the error ({warn} > {error} days)"),
             "warn before it fails: warn_after_days is at most error_after_days",
@@ -228,8 +220,7 @@ fn freshness(at: &At<'_>, yaml: &FreshnessYaml, findings: &mut Vec<Diagnostic>) 
 }
 
 fn check_marker(at: &At<'_>, marker: &str, findings: &mut Vec<Diagnostic>) {
-    let is_word =
-        !marker.is_empty() && marker.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let is_word = !marker.is_empty() && marker.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let is_taken = ["csv", "jsonl", "parquet", "gz", "zst", "json", "control"].contains(&marker);
     if !is_word || is_taken {
         findings.push(at.says(
@@ -255,9 +246,7 @@ fn person(at: &At<'_>, yaml: &PersonYaml, declared: &[&str], findings: &mut Vec<
     for (at, name) in named.chain(names) {
         if !declared.contains(&name.as_str()) {
             let hint = suggest::hint(name, "columns", declared);
-            findings.push(
-                at.says(format!("a person's evidence names `{name}`, which is not among the columns"), hint),
-            );
+            findings.push(at.says(format!("a person's evidence names `{name}`, which is not among the columns"), hint));
         }
     }
     if let Some(condition) = &yaml.condition {
@@ -288,8 +277,7 @@ fn person(at: &At<'_>, yaml: &PersonYaml, declared: &[&str], findings: &mut Vec<
     links.sort_unstable();
     links.dedup();
     if yaml.email.is_none() && yaml.phone.is_none() {
-        findings
-            .push(at.says("the person has neither e-mail nor phone", "name the column of at least one of them"));
+        findings.push(at.says("the person has neither e-mail nor phone", "name the column of at least one of them"));
     }
     Person {
         where_sql: yaml.condition.clone(),

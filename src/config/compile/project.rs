@@ -58,10 +58,12 @@ pub fn project(
     let holidays = region(&at.child("holidays"), &yaml.holidays, findings);
     let default_country = yaml.default_country.unwrap_or_else(|| DEFAULT_COUNTRY.to_string());
     if phonenumber::country::Id::from_str(&default_country).is_err() {
-        findings.push(at.child("default_country").says(
-            format!("`{default_country}` is no country"),
-            "write its two letters in upper case (ISO 3166): DE",
-        ));
+        findings.push(
+            at.child("default_country").says(
+                format!("`{default_country}` is no country"),
+                "write its two letters in upper case (ISO 3166): DE",
+            ),
+        );
     }
     let settings = settings(&at.child("settings"), &yaml.settings.0, findings);
     let memory = yaml.memory.and_then(|text| match size(&text) {
@@ -72,8 +74,7 @@ pub fn project(
         }
     });
     let drop = location(root, &at.child("drop"), &yaml.drop, overrides.drop.as_deref(), findings);
-    let warehouse =
-        location(root, &at.child("warehouse"), &yaml.warehouse, overrides.warehouse.as_deref(), findings);
+    let warehouse = location(root, &at.child("warehouse"), &yaml.warehouse, overrides.warehouse.as_deref(), findings);
     Some(Settled {
         name: yaml.name,
         description: yaml.description,
