@@ -132,7 +132,7 @@ fn the_first_run_and_the_second() {
     exit 0
     "#);
     assert_snapshot!(told(&project, &["run"]), @r"
-    nothing changed since run 2 (as of 2026-11-19): no new run, 0.0 s
+    nothing changed since run 2 (as of 2026-11-19): no new run, [seconds]
     warehouse: [project]/warehouse
     exit 0
     ");
@@ -160,7 +160,7 @@ fn one_run_shown() {
     from [time] to [time]
     manifest before: [digest]
     project: 12 files, digest [digest]
-    made by: arrow 59.3.2, datafusion 55.2.0, tables 1, uramaki 0.1.0
+    made by: [versions]
 
     inputs of this run:
       shop/customers/2026-11-19.csv                        sha256 [digest]  batch [digest]
@@ -172,19 +172,19 @@ fn one_run_shown() {
 
     tables (files inside [project]/warehouse):
       identity.blocked_evidence                     0 rows  version 0, of run 1
-        identity/blocked_evidence/part-[digest].parquet (107 B)
+        identity/blocked_evidence/part-[digest].parquet
       identity.customer_event                       2 rows  version 0, of run 1
-        identity/customer_event/part-[digest].parquet (1021 B)
+        identity/customer_event/part-[digest].parquet
       identity.customer_xref                        3 rows  version 1, made in this run
-        identity/customer_xref/part-[digest].parquet (1.1 KiB)
+        identity/customer_xref/part-[digest].parquet
       identity.link                                 1 rows  version 1, made in this run
-        identity/link/part-[digest].parquet (2.0 KiB)
+        identity/link/part-[digest].parquet
       identity.record                               3 rows  version 1, made in this run
-        identity/record/part-[digest].parquet (2.1 KiB)
+        identity/record/part-[digest].parquet
       marts.customer_total                          2 rows  version 1, made in this run
-        marts/customer_total/part-[digest].parquet (678 B)
+        marts/customer_total/part-[digest].parquet
       warehouse.fct_order                           4 rows  version 1, made in this run
-        warehouse/fct_order/part-[digest].parquet (900 B)
+        warehouse/fct_order/part-[digest].parquet
 
     checks: 14 made, 0 with offenders
     ");
@@ -492,7 +492,18 @@ fn a_project_with_many_faults() {
         "sql/marts/customer_total.sql",
         "select customer_id, 1 as orders,\n    now() as total_eur\nfrom warehouse.fct_order\n",
     );
-    assert_snapshot!(told(&project, &["check"]), @r"");
+    assert_snapshot!(told(&project, &["check"]), @r"
+    stderr: error: a model may not use `now()`: its answer changes from run to run
+    stderr:   at sql/marts/customer_total.sql:2
+    stderr:   hint: use $as_of for the run's moment
+    stderr: error: `marts.customer_total.total_eur` is declared decimal(18,2) and comes out as timestamp
+    stderr:   at sql/marts/customer_total.yml:7
+    stderr:   hint: cast it in the SQL, or declare the type that it has
+    stderr: error: the SQL cannot be planned: column 'totl' not found in 'o'
+    stderr:   at sql/warehouse/fct_order.sql:1
+    stderr:   hint: possible column o.total
+    exit 2
+    ");
     project.write(
         "sql/marts/customer_total.sql",
         "select customer_id, 1 as orders, 2 as total_eur\nfrom landing.shop__orders\n",
