@@ -1,3 +1,5 @@
+//! A project's files, good and faulty: what is read, and what is said about the rest.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
