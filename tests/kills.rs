@@ -212,6 +212,31 @@ fn killed_several_times_in_a_row() {
     }
 }
 
+/// A kill in the midst of a write leaves the store's half-written file: it is swept, whether the run had committed or not.
+#[test]
+fn half_written_files_are_swept() {
+    for write in [8, 27] {
+        let project = before(1);
+        assert_eq!(run_with_fault(&project, "after", write).code, None);
+        for name in [
+            "_runs/1.json#1",
+            "_runs/in_progress.json#2",
+            "marts/customer_total/part-0.parquet#1",
+            "marts/customer_total/_delta_log/00000000000000000000.json#1",
+            "landing/shop/orders/0.parquet#1",
+        ] {
+            common::write(&project.warehouse().join(name), b"half");
+        }
+        let when = format!("half-written files beside write {write}");
+        assert_whole_runs_only(&project, 1, &when);
+        assert_recovers(&project, 1, &when);
+    }
+    // Killed before the marker had its name.
+    let project = before(1);
+    common::write(&project.warehouse().join("_runs/in_progress.json#1"), b"half");
+    assert_recovers(&project, 1, "a half-written marker");
+}
+
 #[test]
 fn two_runs_at_once() {
     let mut refused = 0;

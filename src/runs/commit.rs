@@ -20,6 +20,10 @@ pub const FAILED: &str = "_failed";
 /// Local files of a run in a local warehouse.
 pub const SCRATCH: &str = "_scratch";
 
+/// Where a run writes. What lies in `_runs` itself is named by its place, not by a manifest.
+const FOLDERS: [&str; 9] =
+    ["landing", "quarantine", "archive", "identity", "warehouse", "marts", SCRATCH, "_runs/files", RUNS];
+
 /// A run that is ready: nothing of it can be seen yet. Committing consumes it, so that it happens once.
 pub struct Prepared {
     pub manifest: Manifest,
@@ -84,7 +88,11 @@ impl Committed {
 /// Brings the warehouse into the state of its last manifest. Returns that manifest, and what was done.
 pub async fn recover(store: &Store) -> Result<(Option<Stored>, Option<String>)> {
     let last = manifest::last(store).await?;
-    let Some(marker) = store.get(MARKER).await? else { return Ok((last, None)) };
+    let Some(marker) = store.get(MARKER).await? else {
+        // Killed in the midst of writing the marker.
+        sweep_halves(store, &[RUNS])?;
+        return Ok((last, None));
+    };
     let died = serde_json::from_slice::<serde_json::Value>(&marker)
         .ok()
         .and_then(|v| v.get("run").and_then(serde_json::Value::as_u64));
@@ -95,6 +103,7 @@ pub async fn recover(store: &Store) -> Result<(Option<Stored>, Option<String>)> 
                 n => Some(manifest::read(store, n - 1).await?.manifest),
             };
             delta::roll_forward(store, &stored.manifest, before.as_ref()).await?;
+            sweep_halves(store, &FOLDERS)?;
             format!("run {} ended after its commit: its tables were rolled forward", stored.manifest.run)
         }
         _ => {
@@ -122,8 +131,7 @@ async fn sweep(store: &Store) -> Result<u64> {
         }
     }
     let mut swept = 0;
-    let folders = ["landing", "quarantine", "archive", "identity", "warehouse", "marts", SCRATCH, "_runs/files"];
-    for folder in folders {
+    for folder in FOLDERS.into_iter().filter(|f| *f != RUNS) {
         for meta in store.list(folder).await? {
             let path = store.relative(&meta.location);
             if !named.contains(&path) && !path.contains("/_delta_log/") {
@@ -132,22 +140,22 @@ async fn sweep(store: &Store) -> Result<u64> {
             }
         }
     }
-    if let Some(root) = store.local() {
-        for folder in folders.iter().chain(&[RUNS]) {
-            swept += sweep_halves(&root.join(folder))?;
-        }
-    }
-    Ok(swept)
+    Ok(swept + sweep_halves(store, &FOLDERS)?)
 }
 
 /// Files that a kill left half written: the store's own names for them end in `#` and a number, and it does not list them.
-fn sweep_halves(folder: &std::path::Path) -> Result<u64> {
+fn sweep_halves(store: &Store, folders: &[&str]) -> Result<u64> {
+    let Some(root) = store.local() else { return Ok(0) };
+    folders.iter().map(|f| halves(&root.join(f))).sum()
+}
+
+fn halves(folder: &std::path::Path) -> Result<u64> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(0) };
     let mut swept = 0;
     for entry in entries {
         let path = entry?.path();
         if path.is_dir() {
-            swept += sweep_halves(&path)?;
+            swept += halves(&path)?;
             continue;
         }
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();

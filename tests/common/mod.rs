@@ -354,6 +354,9 @@ pub fn logs(warehouse: &Path) -> BTreeMap<String, Log> {
     let mut entries: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
     for name in files(warehouse).into_keys() {
         let Some((table, entry)) = name.split_once("/_delta_log/") else { continue };
+        if is_half_written(entry) {
+            continue;
+        }
         if let Some(version) = entry.strip_suffix(".json").and_then(|v| v.parse().ok()) {
             let text = fs::read_to_string(warehouse.join(&name)).expect("a log entry is text");
             entries.entry(table.to_string()).or_default().insert(version, text);
@@ -394,6 +397,11 @@ pub fn logs(warehouse: &Path) -> BTreeMap<String, Log> {
         logs.insert(table.replacen('/', ".", 1), Log { version, active });
     }
     logs
+}
+
+/// The name under which the store writes a local file before it gets its own: readers never see it.
+fn is_half_written(name: &str) -> bool {
+    name.rsplit_once('#').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Fails the test unless a warehouse is whole and tidy: logs and manifests agree, every named file has its digest,
