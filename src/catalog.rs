@@ -142,6 +142,10 @@ impl TableProvider for FilesTable {
                 };
                 let mut partitioned = PartitionedFile::from(meta);
                 partitioned.partition_values = file.constants.clone();
+                if !self.order.is_empty() {
+                    // A file with a range is not cut further. Cut to pieces, a sorted file would have to be merged or sorted again.
+                    partitioned = partitioned.with_range(0, file.bytes as i64);
+                }
                 if !file.skip.is_empty() {
                     partitioned = partitioned.with_extension(ParquetRowSelection::new(all_but(&file.skip, file.rows)));
                 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 #[derive(Debug, Parser)]
@@ -10,7 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
     name = "uramaki",
     version,
     about = "The company's data, cut by customer: extracts to customer journeys, every night, with proof",
-    after_help = "Exit codes: 0 done · 1 the run failed · 2 wrong usage or configuration · 3 a data check failed · 4 another run holds the warehouse"
+    after_help = "Exit codes: 0 done · 1 the run failed · 2 wrong usage or configuration · 3 a data check failed · 4 another run holds the warehouse · 130, 143 interrupted"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -37,10 +38,10 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "URAMAKI_COLOR")]
     pub color: Color,
     /// Say more (-vv: still more)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "URAMAKI_VERBOSE")]
     pub verbose: u8,
-    /// Say nothing but warnings and errors
-    #[arg(short, long, global = true, env = "URAMAKI_QUIET")]
+    /// Narrate nothing but warnings and errors
+    #[arg(short, long, global = true, env = "URAMAKI_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
 }
 
@@ -88,8 +89,8 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Do not look at stores either (the default: `check` touches no data)
-    #[arg(long)]
+    /// The same as without it: `check` never touches data or stores
+    #[arg(long, env = "URAMAKI_OFFLINE", value_parser = BoolishValueParser::new())]
     pub offline: bool,
 }
 
@@ -98,11 +99,11 @@ pub struct PlanArgs {
     /// The business day that the run stands for (default: the newest date among the files)
     #[arg(long, value_name = "DATE", env = "URAMAKI_AS_OF")]
     pub as_of: Option<NaiveDate>,
-    /// Models: name, layer.name, +name, name+, tag:x
-    #[arg(long, value_name = "SEL", env = "URAMAKI_SELECT")]
+    /// Models: name, layer.name, +name, name+, tag:x; parted by blanks they unite, by commas they intersect
+    #[arg(long, value_name = "SEL", num_args = 1.., env = "URAMAKI_SELECT")]
     pub select: Vec<String>,
     /// Read and build everything again from the archive
-    #[arg(long, env = "URAMAKI_FULL_REFRESH")]
+    #[arg(long, env = "URAMAKI_FULL_REFRESH", value_parser = BoolishValueParser::new())]
     pub full_refresh: bool,
 }
 
@@ -123,17 +124,17 @@ pub struct QueryArgs {
     /// One SELECT
     #[arg(required_unless_present = "file")]
     pub sql: Option<String>,
-    /// A file with the SELECT
-    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    /// A file with the SELECT; `-` reads it from stdin
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sql", env = "URAMAKI_FILE")]
     pub file: Option<PathBuf>,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Table, env = "URAMAKI_FORMAT")]
     pub format: Format,
     /// Where the answer is written, instead of stdout
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "URAMAKI_OUTPUT")]
     pub output: Option<PathBuf>,
     /// The tables as this run published them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
     pub run: Option<u64>,
 }
 
@@ -160,7 +161,7 @@ pub enum RunsVerb {
         /// The run's number (default: the last)
         run: Option<u64>,
         /// The manifest itself
-        #[arg(long)]
+        #[arg(long, env = "URAMAKI_JSON", value_parser = BoolishValueParser::new())]
         json: bool,
     },
 }
@@ -185,15 +186,15 @@ pub enum QuarantineVerb {
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
     /// The folder for drop/ and truth.json
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "URAMAKI_OUTPUT")]
     pub output: PathBuf,
     /// How many people
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, env = "URAMAKI_CUSTOMERS")]
     pub customers: u64,
     /// How many nights
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, env = "URAMAKI_NIGHTS")]
     pub nights: u32,
     /// The same seed makes the same bytes
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, env = "URAMAKI_SEED")]
     pub seed: u64,
 }

@@ -10,17 +10,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Narrator {
     bars: bool,
     quiet: bool,
+    json: bool,
 }
 
 impl Narrator {
     /// Bars where stderr is a terminal and logs are text.
     pub fn new(json: bool, quiet: bool) -> Narrator {
-        Narrator { bars: !json && !quiet && std::io::stderr().is_terminal(), quiet }
+        Narrator { bars: !json && !quiet && std::io::stderr().is_terminal(), quiet, json }
     }
 
     /// Says nothing: for tests and commands that only read.
     pub fn silent() -> Narrator {
-        Narrator { bars: false, quiet: true }
+        Narrator { bars: false, quiet: true, json: false }
     }
 
     /// One line about what happens now.
@@ -30,8 +31,13 @@ impl Narrator {
         }
     }
 
+    /// What somebody should look at. In JSON the level says what the word says in text.
     pub fn warn(&self, text: &str) {
-        tracing::warn!("{text}");
+        if self.json {
+            tracing::warn!("{text}");
+        } else {
+            tracing::warn!("warning: {text}");
+        }
     }
 
     /// A bar of `total` steps.
@@ -77,6 +83,11 @@ pub fn thousands(n: u64) -> String {
         out.push(c);
     }
     out
+}
+
+/// `1 row`, `1,500 rows`
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// `1536` → `1.5 KiB`

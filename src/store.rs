@@ -38,34 +38,53 @@ pub struct Store {
 impl Store {
     /// Opens a folder by URL (`s3://bucket/path`, `gs://`, `az://`, `http(s)://`, `file://`) or local path.
     /// Credentials come from the environment, by the names that `object_store` documents.
+    ///
+    /// A local folder is made where there is none.
     pub fn open(location: &str, number: usize) -> Result<Store> {
+        if let Some(folder) = local_folder(location)? {
+            std::fs::create_dir_all(&folder)
+                .map_err(|e| Error::failed(format!("cannot create the folder `{}`: {e}", folder.display())))?;
+        }
+        Store::open_existing(location, number)
+    }
+
+    /// For those that only read: None where a local folder is not there.
+    pub fn open_if_there(location: &str, number: usize) -> Result<Option<Store>> {
+        match local_folder(location)? {
+            Some(folder) if !folder.is_dir() => Ok(None),
+            _ => Store::open_existing(location, number).map(Some),
+        }
+    }
+
+    /// A place of somebody else's: a local folder that is not there is an error.
+    pub fn open_source(location: &str, number: usize) -> Result<Store> {
+        Store::open_if_there(location, number)?.ok_or_else(|| {
+            Error::failed(format!("there is no folder `{location}`"))
+                .hint("is it mounted? `drop` in uramaki.yaml or --drop names it")
+        })
+    }
+
+    fn open_existing(location: &str, number: usize) -> Result<Store> {
         let label = location.to_string();
-        let base = |n: usize| Url::parse(&format!("uramaki{n}://store/")).map_err(|e| Error::failed(e.to_string()));
-        let local = match Url::parse(location) {
-            Ok(url) if url.scheme() == "file" => Some(
-                url.to_file_path().map_err(|()| Error::config(format!("`{location}` is no path of this machine")))?,
-            ),
-            Ok(url) if url.scheme().len() > 1 => {
-                // Who writes http:// means it.
-                let plain = (url.scheme() == "http").then(|| ("allow_http".to_string(), "true".to_string()));
-                let env = std::env::vars_os()
-                    .filter_map(|(k, v)| Some((k.into_string().ok()?.to_ascii_lowercase(), v.into_string().ok()?)))
-                    .chain(plain);
-                let (inner, prefix) = object_store::parse_url_opts(&url, env).map_err(|e| {
-                    Error::config(format!("cannot open `{location}`: {}", scrub(&e)))
-                        .hint("use a folder, file://, s3://, gs://, az:// or http(s)://; credentials come from the environment")
-                })?;
-                return Ok(Store { inner: inner.into(), prefix, base: base(number)?, label, local: None });
-            }
-            _ => Some(PathBuf::from(location)),
+        let base = Url::parse(&format!("uramaki{number}://store/")).map_err(|e| Error::failed(e.to_string()))?;
+        let Some(folder) = local_folder(location)? else {
+            let url = Url::parse(location).map_err(|e| Error::config(format!("`{location}` is no URL: {e}")))?;
+            // Who writes http:// means it.
+            let plain = (url.scheme() == "http").then(|| ("allow_http".to_string(), "true".to_string()));
+            let env = std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?.to_ascii_lowercase(), v.into_string().ok()?)))
+                .chain(plain);
+            let (inner, prefix) = object_store::parse_url_opts(&url, env).map_err(|e| {
+                Error::config(format!("cannot open `{location}`: {}", scrub(&e))).hint(
+                    "use a folder, file://, s3://, gs://, az:// or http(s)://; credentials come from the environment",
+                )
+            })?;
+            return Ok(Store { inner: inner.into(), prefix, base, label, local: None });
         };
-        let folder = local.unwrap_or_default();
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| Error::failed(format!("cannot create the folder `{}`: {e}", folder.display())))?;
         let folder = folder.canonicalize()?;
         let inner = object_store::local::LocalFileSystem::new_with_prefix(&folder)
             .map_err(|e| Error::failed(format!("cannot open the folder `{}`: {}", folder.display(), scrub(&e))))?;
-        Ok(Store { inner: Arc::new(inner), prefix: Path::default(), base: base(number)?, label, local: Some(folder) })
+        Ok(Store { inner: Arc::new(inner), prefix: Path::default(), base, label, local: Some(folder) })
     }
 
     pub fn label(&self) -> &str {
@@ -246,6 +265,18 @@ impl Store {
 
     fn failed(&self, verb: &str, relative: &str, e: &object_store::Error) -> Error {
         Error::failed(format!("cannot {verb} `{relative}` in `{}`: {}", self.label, scrub(e)))
+    }
+}
+
+/// The folder that a location names, if it is none of another machine.
+fn local_folder(location: &str) -> Result<Option<PathBuf>> {
+    match Url::parse(location) {
+        Ok(url) if url.scheme() == "file" => {
+            url.to_file_path().map(Some).map_err(|()| Error::config(format!("`{location}` is no path of this machine")))
+        }
+        // One letter is a drive.
+        Ok(url) if url.scheme().len() > 1 => Ok(None),
+        _ => Ok(Some(PathBuf::from(location))),
     }
 }
 

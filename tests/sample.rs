@@ -236,6 +236,38 @@ fn the_sample_holds_every_awkward_case() {
     assert!(texts.iter().any(|t| t.windows(2).any(|w| w == b"\r\n")), "no CRLF");
 }
 
+/// The cells of a line of a table, in Markdown or as `query` draws it.
+fn cells(line: &str) -> Vec<String> {
+    line.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect()
+}
+
+/// Every SQL example of the analysts' guide that has its answer beside it gives that answer.
+#[test]
+fn the_analysts_examples_answer_as_written() {
+    let text = std::fs::read_to_string(repository().join("docs/analysts.md")).expect("the guide");
+    let mut compared = 0;
+    for part in text.split("```sql\n").skip(1) {
+        let (sql, after) = part.split_once("\n```").expect("the end of an example");
+        let written: Vec<Vec<String>> = after
+            .trim_start()
+            .lines()
+            .take_while(|line| line.starts_with('|'))
+            .filter(|line| !line.starts_with("|--"))
+            .map(cells)
+            .collect();
+        if written.is_empty() {
+            continue;
+        }
+        let mut query = command(repository());
+        let output = query.args(["query", sql, "--warehouse"]).arg(sample().warehouse()).output();
+        let answer = Ran::of(output.expect("the binary starts")).expect(0).stdout;
+        let found: Vec<Vec<String>> = answer.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+        assert_eq!(found, written, "{sql}");
+        compared += 1;
+    }
+    assert!(compared >= 10, "only {compared} examples have an answer");
+}
+
 /// What a name in a log or message would be: the personal data of the sample.
 #[test]
 fn nothing_personal_is_said() {

@@ -1,5 +1,9 @@
 with touchpoints as (
-    select * from warehouse.fct_touchpoint
+    select
+        *,
+        -- What a department does towards the customer is an act of it; that it was handed a ticket is none.
+        direction = 'outbound' and kind <> 'ticket_transferred' as is_act
+    from warehouse.fct_touchpoint
 ),
 
 handoffs as (
@@ -10,38 +14,32 @@ handoffs as (
         cast(date_trunc('month', local_date(occurred_at, $time_zone)) as date) as month,
         previous_department as from_department,
         department as to_department,
-        direction,
+        is_act,
         occurred_at,
         previous_at
     from touchpoints
     where is_handoff and customer_id is not null
 ),
 
--- Where the company itself made the hand-off, the receiving department acted by it. Where the customer came to the
--- receiving department, what followed in the journey tells who moved next.
-customer_made as (
+-- Where the receiving department's own act is the hand-off, nobody waited for it. Where the customer came to it, or a
+-- ticket was passed to it, what followed in the journey tells who moved next.
+waited_for as (
     select
         handoffs.journey_id,
         handoffs.step,
         min(case when later.direction = 'inbound' then later.step end) as asked_step,
         min(case when later.direction = 'inbound' then later.occurred_at end) as asked_at,
-        min(
-            case when later.direction = 'outbound' and later.department = handoffs.to_department then later.step end
-        ) as acted_step,
-        min(
-            case
-                when later.direction = 'outbound' and later.department = handoffs.to_department then later.occurred_at
-            end
-        ) as acted_at
+        min(case when later.is_act and later.department = handoffs.to_department then later.step end) as acted_step,
+        min(case when later.is_act and later.department = handoffs.to_department then later.occurred_at end) as acted_at
     from handoffs
     inner join touchpoints as later
         on handoffs.journey_id = later.journey_id
-    where handoffs.direction = 'inbound' and later.step > handoffs.step
+    where not handoffs.is_act and later.step > handoffs.step
     group by handoffs.journey_id, handoffs.step
 ),
 
--- The wait for the receiving department begins where the matter reached it: with the customer's coming, else with
--- the last thing that the department before did.
+-- The wait for the receiving department begins where the matter reached it: with the customer's coming or the ticket's,
+-- else with the last thing that the department before did.
 measured as (
     select
         handoffs.month,
@@ -49,19 +47,19 @@ measured as (
         handoffs.to_department,
         epoch_us(handoffs.occurred_at) - epoch_us(handoffs.previous_at) as between_us,
         case
-            when handoffs.direction = 'outbound' then epoch_us(handoffs.occurred_at) - epoch_us(handoffs.previous_at)
-            else epoch_us(customer_made.acted_at) - epoch_us(handoffs.occurred_at)
+            when handoffs.is_act then epoch_us(handoffs.occurred_at) - epoch_us(handoffs.previous_at)
+            else epoch_us(waited_for.acted_at) - epoch_us(handoffs.occurred_at)
         end as acted_us,
         case
-            when customer_made.asked_at <= add_days(handoffs.occurred_at, $ask_again_days)
-                and customer_made.asked_step < coalesce(customer_made.acted_step, customer_made.asked_step + 1)
+            when waited_for.asked_at <= add_days(handoffs.occurred_at, $ask_again_days)
+                and waited_for.asked_step < coalesce(waited_for.acted_step, waited_for.asked_step + 1)
                 then 1
             else 0
         end as asked_again
     from handoffs
-    left join customer_made
-        on handoffs.journey_id = customer_made.journey_id
-        and handoffs.step = customer_made.step
+    left join waited_for
+        on handoffs.journey_id = waited_for.journey_id
+        and handoffs.step = waited_for.step
 ),
 
 -- A department that never acted leaves no duration; such hand-offs stay out of the median.

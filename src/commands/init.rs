@@ -11,8 +11,9 @@ include!(concat!(env!("OUT_DIR"), "/project_files.rs"));
 /// Writes the project's files and a small drop folder of generated extracts.
 pub fn init(args: &InitArgs) -> Result<()> {
     let root = &args.dir;
-    std::fs::create_dir_all(root)?;
-    for (path, _) in PROJECT_FILES {
+    std::fs::create_dir_all(root)
+        .map_err(|e| Error::failed(format!("cannot create the folder `{}`: {e}", root.display())))?;
+    for path in PROJECT_FILES.iter().map(|(path, _)| *path).chain(["testdata"]) {
         if root.join(path).exists() {
             return Err(Error::config(format!("`{}` is there already", root.join(path).display()))
                 .hint("begin in an empty folder: uramaki init my-company"));
@@ -21,14 +22,17 @@ pub fn init(args: &InitArgs) -> Result<()> {
     for (path, text) in PROJECT_FILES {
         write(&root.join(path), text)?;
     }
-    write(&root.join(".gitignore"), "/warehouse\n")?;
+    let ignored = root.join(".gitignore");
+    if !ignored.exists() {
+        write(&ignored, "/warehouse\n")?;
+    }
     let options = Options::new(root.join("testdata"), 200, 3, 7);
     generate::generate(&options)?;
     super::print(&format!(
-        "{} files in {}; next: cd {} && uramaki run",
+        "{} files in {}; next: {}uramaki run",
         PROJECT_FILES.len(),
         root.display(),
-        root.display()
+        if root == Path::new(".") { String::new() } else { format!("cd '{}' && ", root.display()) }
     ))
 }
 

@@ -31,8 +31,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Run(args) => {
             let project = project(global)?;
             let threads = args.threads.or(project.threads).unwrap_or_else(cores);
-            if threads == 0 {
-                return Err(Error::config("--threads must be at least 1"));
+            if !(1..=MOST_THREADS).contains(&threads) {
+                return Err(Error::config(format!("--threads must be 1 to {MOST_THREADS}")));
             }
             // Later pools than the first are refused: the first is ours.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
@@ -43,6 +43,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
     }
 }
+
+/// As in the project file. Each has a stack of its own.
+const MOST_THREADS: usize = 1024;
 
 fn with_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

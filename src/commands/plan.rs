@@ -13,9 +13,11 @@ use crate::sources::drop;
 use crate::store::Store;
 
 pub async fn plan(project: &Project, args: &PlanArgs) -> Result<()> {
-    let warehouse = Store::open(&project.warehouse, 0)?;
-    let last = manifest::last(&warehouse).await?.map(|s| s.manifest);
-    let listing = drop::list(&Store::open(&project.drop, 1)?).await?;
+    let last = match Store::open_if_there(&project.warehouse, 0)? {
+        Some(warehouse) => manifest::last(&warehouse).await?.map(|s| s.manifest),
+        None => None,
+    };
+    let listing = drop::list(&Store::open_source(&project.drop, 1)?).await?;
     let intake = plan::intake(project, &listing, last.as_ref(), args.as_of, args.full_refresh, Utc::now())?;
     let graph = Graph::build(project, intake.as_of_instant)?;
     compile::compile(project, &graph).await?;
@@ -73,6 +75,6 @@ pub async fn plan(project: &Project, args: &PlanArgs) -> Result<()> {
         lines.push(format!("models: {} selected, others keep their version", chosen.len()));
         lines.extend(graph.order.iter().filter(|n| chosen.contains(*n)).map(|n| format!("  build {n}")));
     }
-    lines.push(format!("warehouse: {}", warehouse.label()));
+    lines.push(format!("warehouse: {}", project.warehouse));
     super::print(&lines.join("\n"))
 }

@@ -14,11 +14,13 @@ use crate::cli::{Format, QueryArgs};
 use crate::config::Project;
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::output::counted;
 use crate::runs::reading;
 
 pub async fn query(project: &Project, args: &QueryArgs) -> Result<()> {
     let sql = match (&args.sql, &args.file) {
         (Some(sql), _) => sql.clone(),
+        (None, Some(file)) if file.as_os_str() == "-" => std::io::read_to_string(std::io::stdin())?,
         (None, Some(file)) => std::fs::read_to_string(file)
             .map_err(|e| Error::config(format!("cannot read `{}`: {e}", file.display())))?,
         (None, None) => return Err(Error::config("say what to ask: a SELECT, or -f FILE")),
@@ -97,5 +99,5 @@ fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
     let shown = if batches.is_empty() { &empty[..] } else { batches };
     let text = arrow::util::pretty::pretty_format_batches_with_options(shown, &options)
         .map_err(|e| Error::failed(format!("showing the answer: {e}")))?;
-    Ok(format!("{text}\n{rows} rows"))
+    Ok(format!("{text}\n{}", counted(rows as u64, "row")))
 }

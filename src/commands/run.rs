@@ -1,5 +1,9 @@
 //! `uramaki run`: the nightly job, and its summary.
 
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::RunArgs;
@@ -15,6 +19,7 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
         full_refresh: args.plan.full_refresh,
         threads,
         memory: memory(project, args)?,
+        is_committing: Arc::default(),
     };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -24,22 +29,40 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
             Diagnostic::new(format!("{word}; nothing was published")).hint("the next run starts clean"),
         ))
     };
-    let ended = tokio::select! {
-        ended = run::run(project, &request, narrator) => ended?,
-        _ = interrupt.recv() => return stopped(Kind::Interrupted, "interrupted"),
-        _ = terminate.recv() => return stopped(Kind::Terminated, "terminated"),
+    let mut work = std::pin::pin!(run::run(project, &request, narrator));
+    let ended = loop {
+        let (kind, word) = tokio::select! {
+            ended = &mut work => break ended?,
+            _ = interrupt.recv() => (Kind::Interrupted, "interrupted"),
+            _ = terminate.recv() => (Kind::Terminated, "terminated"),
+        };
+        if !request.is_committing.load(Ordering::SeqCst) {
+            return stopped(kind, word);
+        }
+        narrator.say(&format!("{word}, but the run is being published: it goes on to its end"));
     };
     match ended {
         Ended::Unchanged { run, as_of, warnings, seconds } => {
             for warning in &warnings {
-                narrator.warn(&format!("warning: {warning}"));
+                narrator.warn(warning);
             }
             super::print(&format!(
                 "nothing changed since run {run} (as of {as_of}): no new run, {seconds:.1} s\nwarehouse: {}",
                 project.warehouse
             ))
         }
-        Ended::Published(report) => super::print(&summary(project, &report)),
+        Ended::Published(report) => {
+            // On a terminal the summary says them, right below.
+            if !std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+                for warning in &report.manifest.warnings {
+                    narrator.warn(warning);
+                }
+                for (check, offenders) in &report.verdict.warned {
+                    narrator.warn(&format!("{check}: {}", output::counted(*offenders, "row")));
+                }
+            }
+            super::print(&summary(project, &report))
+        }
     }
 }
 
@@ -83,19 +106,20 @@ fn summary(project: &Project, report: &Report) -> String {
         if report.later_files > 0 { format!(", {} dated later", report.later_files) } else { String::new() }
     ));
     out.push(format!(
-        "  {:<28}{:>7}{:>13}{:>13}{:>13}{:>10}{:>13}{:>13}",
-        "object", "files", "rows", "accepted", "quarantined", "repeated", "keys", "superseded"
+        "  {:<28}{:>7}{:>13}{:>13}{:>13}{:>10}{:>13}{:>12}{:>10}",
+        "object", "files", "rows", "accepted", "quarantined", "repeated", "keys", "superseded", "outdated"
     ));
     for (name, b) in &manifest.objects {
         out.push(format!(
-            "  {name:<28}{:>7}{:>13}{:>13}{:>13}{:>10}{:>13}{:>13}",
+            "  {name:<28}{:>7}{:>13}{:>13}{:>13}{:>10}{:>13}{:>12}{:>10}",
             thousands(b.files),
             thousands(b.rows),
             thousands(b.accepted),
             thousands(b.quarantined),
             thousands(b.repeated),
             thousands(b.keys),
-            thousands(b.superseded + b.outdated)
+            thousands(b.superseded),
+            thousands(b.outdated)
         ));
     }
     let quarantined: u64 = manifest.objects.values().map(|b| b.quarantined).sum();
@@ -115,7 +139,11 @@ fn summary(project: &Project, report: &Report) -> String {
     out.push(String::new());
     out.push(format!("built: {} of {} tables have a new version", report.changed.len(), manifest.tables.len()));
     for (name, table) in manifest.tables.iter().filter(|(n, _)| n.starts_with("marts.")) {
-        let mark = if report.changed.contains(name) { "new" } else { "as before" };
+        let mark = if report.changed.contains(name) {
+            if table.version == 0 { "new" } else { "changed" }
+        } else {
+            "as before"
+        };
         out.push(format!("  {name:<34}{:>12} rows  version {} ({mark})", thousands(table.rows), table.version));
     }
     out.push(String::new());
@@ -127,7 +155,7 @@ fn summary(project: &Project, report: &Report) -> String {
         thousands(warned)
     ));
     for (name, offenders) in &report.verdict.warned {
-        out.push(format!("  warn: {name}: {} rows", thousands(*offenders)));
+        out.push(format!("  warn: {name}: {}", output::counted(*offenders, "row")));
     }
     out.push(String::new());
     let stages = ["landing", "newest versions", "building", "checks", "commit"];

@@ -19,13 +19,24 @@ pub async fn runs(project: &Project, args: &RunsArgs) -> Result<()> {
 }
 
 async fn list(project: &Project) -> Result<()> {
-    let store = Store::open(&project.warehouse, 0)?;
+    let store = Store::open_if_there(&project.warehouse, 0)?;
     let mut lines = vec![format!(
         "{:>5}  {:<12}{:<26}{:>7}{:>12}{:>8}{:>8}  {}",
         "run", "as of", "finished", "files", "rows read", "tables", "warned", "selected"
     )];
-    for run in manifest::numbers(&store).await? {
-        let m = manifest::read(&store, run).await?.manifest;
+    let numbers = match &store {
+        Some(store) => manifest::numbers(store).await?,
+        None => Vec::new(),
+    };
+    for (run, store) in numbers.into_iter().zip(store.iter().cycle()) {
+        let m = match manifest::read(store, run).await {
+            Ok(stored) => stored.manifest,
+            // One that cannot be read hides no other.
+            Err(e) => {
+                lines.push(format!("{run:>5}  {}", e.findings.first().map(|f| f.message.as_str()).unwrap_or_default()));
+                continue;
+            }
+        };
         let files: Vec<_> = m.files.iter().filter(|f| f.loaded_in == run).collect();
         let rows: u64 = files.iter().filter_map(|f| m.batches.get(f.batch.as_ref()?)).map(|b| b.rows_read).sum();
         let changed = m.tables.values().filter(|t| t.run == run).count();

@@ -141,7 +141,7 @@ pub struct PipelineYaml {
     pub archive: Option<bool>,
     /// A file is ready when it is at least this old. Default: 0.
     pub min_age_secs: Option<u64>,
-    /// A file is ready when the same name with this ending lies beside it (`ready`: 2026-11-20.ready).
+    /// A file is ready at once when the same name with this ending lies beside it (`ready`: 2026-11-20.ready).
     pub ready_marker: Option<String>,
     /// What a refused file does: fail (default) ends the run, skip leaves the file out with a warning until it is settled.
     pub on_refused: Option<OnRefusedYaml>,
@@ -189,7 +189,7 @@ pub struct ObjectYaml {
     pub archive: Option<bool>,
     /// A file is ready when it is at least this old. Default: 0.
     pub min_age_secs: Option<u64>,
-    /// A file is ready when the same name with this ending lies beside it.
+    /// A file is ready at once when the same name with this ending lies beside it.
     pub ready_marker: Option<String>,
     /// What a refused file does: fail (default) or skip.
     pub on_refused: Option<OnRefusedYaml>,

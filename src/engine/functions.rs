@@ -74,7 +74,10 @@ impl ScalarUDFImpl for Udf {
         }
         Ok(match self.function {
             Function::DivRound => vec![exact(&given[0])?, exact(&given[1])?, DataType::Int64],
-            Function::AddDays => vec![utc_micros(), DataType::Int64],
+            Function::AddDays if given[1].is_integer() || given[1] == DataType::Null => {
+                vec![utc_micros(), DataType::Int64]
+            }
+            Function::AddDays => return plan_err!("add_days takes a whole number of days, not {}", given[1]),
             Function::EpochUs => vec![utc_micros()],
             Function::LocalDate | Function::LocalHour => vec![utc_micros(), DataType::Utf8],
         })

@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 use phonenumber::country;
+use phonenumber::metadata::DATABASE;
 use rayon::prelude::*;
 
 /// Unicode blanks trimmed, lower case, nothing else.
@@ -11,10 +12,35 @@ pub fn email(text: &str) -> Option<String> {
 }
 
 /// E.164, where the library says that the number is valid.
+///
+/// Of a number that names its country itself, the library would still cut what is the national prefix in `region`, and so make one number of several.
+/// Such a number is read without a region: what is cut then is its own country's.
 pub fn phone(text: &str, region: Option<country::Id>) -> Option<String> {
-    let number = phonenumber::parse(region, text.trim()).ok()?;
+    let text = text.trim();
+    let number = match international(text, region) {
+        Some(digits) => phonenumber::parse(None, format!("+{digits}")),
+        None if text.starts_with(['+', '\u{ff0b}']) => phonenumber::parse(None, text),
+        None => phonenumber::parse(region, text),
+    }
+    .ok()?;
     phonenumber::is_valid(&number).then(|| number.format().mode(phonenumber::Mode::E164).to_string())
 }
+
+/// The digits behind the prefix by which the region dials abroad (00 in most of Europe), if the number begins with it.
+fn international(text: &str, region: Option<country::Id>) -> Option<String> {
+    if text.starts_with(['+', '\u{ff0b}']) {
+        return None;
+    }
+    let digits: String = text.chars().filter(|c| !PUNCTUATION.contains(c)).collect();
+    let prefix = DATABASE.by_id(region?.as_ref())?.international_prefix()?;
+    let found = prefix.find(&digits).filter(|found| found.start() == 0)?;
+    let rest = &digits[found.end()..];
+    // No country's code begins with 0: what looks like the prefix is none.
+    (!rest.is_empty() && !rest.starts_with('0')).then(|| rest.to_string())
+}
+
+/// What people part the digits of a number with.
+const PUNCTUATION: [char; 6] = [' ', '(', ')', '/', '.', '-'];
 
 /// The record's own country where it has one that is known, else the project's.
 pub fn region(own: Option<&str>, default: &str) -> Option<country::Id> {
@@ -28,19 +54,39 @@ pub struct Phones {
 
 impl Phones {
     pub fn parse<'a>(numbers: impl Iterator<Item = (&'a str, Option<country::Id>)>) -> Phones {
-        let mut distinct: HashMap<(&str, Option<country::Id>), ()> = HashMap::new();
-        for number in numbers {
-            distinct.insert(number, ());
+        // The library keeps 100 patterns of all countries, and compiles the others again and again.
+        if let Ok(mut patterns) = DATABASE.cache().lock() {
+            patterns.set_capacity(PATTERNS);
+        }
+        let mut distinct: HashMap<(String, Option<country::Id>), ()> = HashMap::new();
+        for (text, region) in numbers {
+            distinct.insert((spelling(text), region), ());
         }
         let distinct: Vec<_> = distinct.into_keys().collect();
-        let parsed: Vec<_> =
-            distinct.into_par_iter().map(|(text, region)| ((text.to_string(), region), phone(text, region))).collect();
+        let parsed: Vec<_> = distinct
+            .into_par_iter()
+            .map(|(text, region)| {
+                let number = phone(&text, region);
+                ((text, region), number)
+            })
+            .collect();
         Phones { known: parsed.into_iter().collect() }
     }
 
     pub fn get(&self, text: &str, region: Option<country::Id>) -> Option<String> {
-        self.known.get(&(text.to_string(), region)).cloned().flatten()
+        self.known.get(&(spelling(text), region)).cloned().flatten()
     }
+}
+
+/// Patterns of all countries: a few thousand.
+const PATTERNS: usize = 10_000;
+
+/// Of a number that is nothing but digits, what parts them says nothing; any other text stays as it is.
+fn spelling(text: &str) -> String {
+    let text = text.trim();
+    let is_plain =
+        text.chars().enumerate().all(|(i, c)| c.is_ascii_digit() || PUNCTUATION.contains(&c) || (i == 0 && c == '+'));
+    if is_plain { text.chars().filter(|c| !PUNCTUATION.contains(c)).collect() } else { text.to_string() }
 }
 
 #[cfg(test)]
@@ -59,5 +105,34 @@ mod tests {
         assert_eq!(phone("123", de), None);
         assert_eq!(phone("unknown", de), None);
         assert_eq!(region(Some("??"), "DE"), de);
+    }
+
+    #[test]
+    fn a_number_that_names_its_country_is_read_by_that_country() {
+        let of = |country| region(Some(country), "DE");
+        for (text, country, expected) in [
+            ("+49 1512 3464417", "LU", Some("+4915123464417")),
+            ("+49 1577 7464417", "LU", Some("+4915777464417")),
+            ("+49 1512 3464417", "US", Some("+4915123464417")),
+            ("+39 02 1234 8654", "DE", Some("+390212348654")),
+            ("02 1234 8654", "IT", Some("+390212348654")),
+            ("+43 1 234569744", "US", Some("+431234569744")),
+            ("0049 (0)30 901820", "AT", Some("+4930901820")),
+            ("011 49 30 901820", "US", Some("+4930901820")),
+            ("00420-0212345773", "DE", None),
+        ] {
+            assert_eq!(phone(text, of(country)).as_deref(), expected, "{text} in {country}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_number_are_read_once() {
+        let numbers = [("030 / 90 18-20", None), ("+49 (030) 901820", None), ("03090 1820 ext. 5", None)];
+        let phones = Phones::parse(numbers.iter().map(|(text, _): &(&str, Option<()>)| (*text, region(None, "DE"))));
+        let get = |text| phones.get(text, region(None, "DE"));
+        assert_eq!(get("030 / 90 18-20").as_deref(), Some("+4930901820"));
+        assert_eq!(get("030901820"), get("030 / 90 18-20"));
+        assert_eq!(get("+49 (030) 901820"), get("030901820"));
+        assert_eq!(spelling("03090 1820 ext. 5"), "03090 1820 ext. 5");
     }
 }

@@ -21,6 +21,7 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use super::decode::Reason;
 use crate::contract::Contract;
 use crate::error::{Error, Result};
 use crate::manifest::DataFile;
@@ -30,8 +31,24 @@ use crate::store::Store;
 #[derive(Debug, Clone)]
 pub struct Sequence {
     pub batches: Vec<Ranked>,
-    /// Of a full snapshot: the batches of earlier dates, in file order. A key that the newest date holds in quarantine keeps its version of these.
-    pub earlier: Vec<Ranked>,
+    /// Of a full snapshot: every date, the newest first. A key that the newest holds in quarantine keeps its version before.
+    pub days: Vec<Day>,
+}
+
+impl Sequence {
+    /// All that the newest versions may come from.
+    pub fn history(&self) -> impl Iterator<Item = &Ranked> {
+        self.batches.iter().chain(self.days.iter().flat_map(|day| day.standing.iter().chain(&day.withdrawn)))
+    }
+}
+
+/// What the files of one date held, the latest first.
+#[derive(Debug, Clone, Default)]
+pub struct Day {
+    /// The last bytes of each name: the table of that date.
+    pub standing: Vec<Ranked>,
+    /// What was stated under these names before.
+    pub withdrawn: Vec<Ranked>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +69,8 @@ pub struct Newest {
     pub superseded: Vec<Vec<u64>>,
     /// Earlier batches of which some rows still count, with the positions of those that do not.
     pub kept_versions: Vec<(Ranked, Vec<u64>)>,
+    /// How many of them are kept because the newest snapshot has rows in quarantine of which no key can be read.
+    pub kept_unread: u64,
     pub keys: u64,
     pub first_seen: FirstSeen,
 }
@@ -136,77 +155,152 @@ pub async fn resolve(store: &Store, contract: &Contract, sequence: &Sequence) ->
     Ok(newest)
 }
 
+/// Keys of a full snapshot whose rows went to quarantine, and which therefore keep their version before.
+#[derive(Default)]
+struct Open {
+    keys: HashMap<u128, (), KeyHash>,
+    /// Rows without a readable key are in quarantine: any key that is missing may be theirs.
+    all: bool,
+    /// Keys whose version is found.
+    settled: HashMap<u128, (), KeyHash>,
+}
+
+impl Open {
+    fn is_empty(&self) -> bool {
+        !self.all && self.keys.is_empty()
+    }
+
+    fn wants(&self, key: u128) -> bool {
+        (self.all || self.keys.contains_key(&key)) && !self.settled.contains_key(&key)
+    }
+
+    /// A whole table of some date has been looked at: a key that it neither holds nor has in quarantine was deleted by it.
+    fn close(&mut self, quarantined: Quarantined) {
+        if self.all {
+            self.keys = quarantined.keys;
+            self.all = quarantined.has_unread;
+        } else if !quarantined.has_unread {
+            self.keys.retain(|key, ()| quarantined.keys.contains_key(key));
+        }
+        let settled = &self.settled;
+        self.keys.retain(|key, ()| !settled.contains_key(key));
+    }
+}
+
+/// What the quarantine of a date holds.
+#[derive(Default)]
+struct Quarantined {
+    keys: HashMap<u128, (), KeyHash>,
+    has_unread: bool,
+}
+
 /// A row of a full snapshot that went to quarantine keeps its version before.
 async fn keep_versions(store: &Store, contract: &Contract, sequence: &Sequence, newest: &mut Newest) -> Result<()> {
-    let mut wanted: HashMap<u128, (), KeyHash> = HashMap::default();
-    for file in sequence.batches.iter().filter_map(|b| b.quarantined.as_ref()) {
-        for key in quarantined_keys(store, contract, file).await? {
-            wanted.insert(key, ());
-        }
-    }
-    if wanted.is_empty() || sequence.earlier.is_empty() {
+    let Some((today, before)) = sequence.days.split_first() else { return Ok(()) };
+    if today.standing.iter().all(|b| b.quarantined.is_none()) {
         return Ok(());
     }
-    for batch in &sequence.batches {
+    let mut open = Open { all: true, ..Open::default() };
+    for batch in &today.standing {
         let mut reader = KeyReader::open(store, contract, batch).await?;
         while let Some((keys, _)) = reader.next().await? {
-            for key in keys {
-                wanted.remove(&key);
-            }
+            open.settled.extend(keys.into_iter().map(|key| (key, ())));
         }
     }
-    for batch in sequence.earlier.iter().rev() {
-        if wanted.is_empty() {
-            break;
+    open.close(quarantined(store, contract, today).await?);
+    for batch in &today.withdrawn {
+        keep_from(store, contract, batch, &mut open, newest).await?;
+    }
+    for day in before {
+        for batch in &day.standing {
+            keep_from(store, contract, batch, &mut open, newest).await?;
         }
-        let mut reader = KeyReader::open(store, contract, batch).await?;
-        let (mut keys, mut held) = (Vec::new(), HashMap::<u128, u64, KeyHash>::default());
-        while let Some((more, _)) = reader.next().await? {
-            for key in more {
-                if wanted.contains_key(&key) {
-                    // The later row of one file wins.
-                    held.insert(key, keys.len() as u64);
-                }
-                keys.push(key);
-            }
+        open.close(quarantined(store, contract, day).await?);
+        for batch in &day.withdrawn {
+            keep_from(store, contract, batch, &mut open, newest).await?;
         }
-        if held.is_empty() {
-            continue;
-        }
-        let skip = (0..keys.len() as u64).filter(|row| held.get(&keys[*row as usize]) != Some(row)).collect();
-        newest.keys += held.len() as u64;
-        for key in held.keys() {
-            wanted.remove(key);
-        }
-        newest.kept_versions.push((batch.clone(), skip));
     }
     Ok(())
 }
 
-async fn quarantined_keys(store: &Store, contract: &Contract, file: &DataFile) -> Result<Vec<u128>> {
+/// Takes from a batch the versions that are wanted.
+async fn keep_from(
+    store: &Store,
+    contract: &Contract,
+    batch: &Ranked,
+    open: &mut Open,
+    newest: &mut Newest,
+) -> Result<()> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let mut reader = KeyReader::open(store, contract, batch).await?;
+    let (mut rows, mut held) = (0, HashMap::<u128, u64, KeyHash>::default());
+    while let Some((keys, _)) = reader.next().await? {
+        for key in keys {
+            if open.wants(key) {
+                // The later row of one file wins.
+                held.insert(key, rows);
+            }
+            rows += 1;
+        }
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    newest.keys += held.len() as u64;
+    newest.kept_unread += held.keys().filter(|key| !open.keys.contains_key(*key)).count() as u64;
+    open.settled.extend(held.keys().map(|key| (*key, ())));
+    let mut kept: Vec<u64> = held.into_values().collect();
+    kept.sort_unstable();
+    let skip = (0..rows).filter(|row| kept.binary_search(row).is_err()).collect();
+    newest.kept_versions.push((batch.clone(), skip));
+    Ok(())
+}
+
+/// The keys that the quarantine of a date's table holds.
+async fn quarantined(store: &Store, contract: &Contract, day: &Day) -> Result<Quarantined> {
+    let mut out = Quarantined::default();
+    for file in day.standing.iter().filter_map(|b| b.quarantined.as_ref()) {
+        read_quarantined(store, contract, file, &mut out).await?;
+    }
+    Ok(out)
+}
+
+async fn read_quarantined(store: &Store, contract: &Contract, file: &DataFile, out: &mut Quarantined) -> Result<()> {
     let broken = |e: parquet::errors::ParquetError| {
         Error::failed(format!("the quarantine of {} cannot be read: {e}", contract.label())).at(file.path.clone(), None)
     };
     let reader = ObjectReader { store: store.inner(), path: store.path(&file.path)?, size: file.bytes };
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(broken)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), ["record_key"]);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["reason", "record_key"]);
     let mut stream = builder.with_projection(mask).build().map_err(broken)?;
     let is_number = contract.key.len() == 1
         && contract.column(&contract.key[0]).is_some_and(|c| c.kind == crate::contract::ColumnType::Integer);
-    let mut out = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(broken)?;
+        let reasons = column(&batch, "reason")?.as_string::<i32>();
         let texts = column(&batch, "record_key")?.as_string::<i32>();
-        for text in (0..texts.len()).filter(|i| texts.is_valid(*i)).map(|i| texts.value(i)) {
-            match (is_number, contract.key.len()) {
-                (true, _) => out.extend(text.parse().ok().map(number_key)),
-                (false, 1) => out.push(text_key(text)),
-                _ => out.push(hash(text)),
+        for row in 0..batch.num_rows() {
+            if texts.is_null(row) {
+                // A header is no version of anything, nor is a row that says that it has no key.
+                out.has_unread |= !NOBODYS.iter().any(|reason| reason.as_str() == reasons.value(row));
+                continue;
             }
+            let text = texts.value(row);
+            let key = match (is_number, contract.key.len()) {
+                (true, _) => text.parse().ok().map(number_key),
+                (false, 1) => Some(text_key(text)),
+                _ => Some(hash(text)),
+            };
+            out.keys.extend(key.map(|key| (key, ())));
         }
     }
-    Ok(out)
+    Ok(())
 }
+
+/// Rows in quarantine that are no version of any key.
+const NOBODYS: [Reason; 2] = [Reason::RepeatedHeader, Reason::MissingKey];
 
 async fn hash_batch(
     store: &Store,

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::newest::{Ranked, Sequence};
+use super::newest::{Day, Ranked, Sequence};
 use crate::config::project::Object;
 use crate::manifest::{BatchRecord, FileRecord, ObjectBalance};
 
-/// The place of a file in file order.
-fn place(file: &FileRecord) -> (NaiveDate, u32, u32, &str, &str) {
-    (file.date, file.number, file.restatement, &file.system, &file.object)
+/// The place of a file in file order. The name is last: of two of one place (plain and compressed, one after the other), it alone is left to decide.
+fn place(file: &FileRecord) -> (NaiveDate, u32, u32, &str, &str, &str) {
+    (file.date, file.number, file.restatement, &file.system, &file.object, &file.name)
 }
 
 /// The batches of every object that count as of a day, with the rows of their files so far.
@@ -44,7 +44,7 @@ fn sequence(
     let mut balance = ObjectBalance { newest: files.iter().map(|(_, f)| f.date).max(), ..ObjectBalance::default() };
     let newest = balance.newest;
     let mut ranked: BTreeMap<&str, Ranked> = BTreeMap::new();
-    let mut earlier: Vec<Ranked> = Vec::new();
+    let mut stated: Vec<(&FileRecord, Ranked)> = Vec::new();
     // The name at which a batch counts; only that name can state it again.
     let mut counts_at: BTreeMap<&str, &str> = BTreeMap::new();
     let mut current: BTreeMap<&str, &str> = BTreeMap::new();
@@ -70,9 +70,11 @@ fn sequence(
             rank: *rank,
             first_rank: *rank,
         };
-        if object.snapshot_full && Some(file.date) != newest {
-            earlier.push(place);
-            continue;
+        if object.snapshot_full {
+            stated.push((file, place.clone()));
+            if Some(file.date) != newest {
+                continue;
+            }
         }
         match ranked.get_mut(id) {
             None => {
@@ -94,5 +96,20 @@ fn sequence(
     }
     let mut batches: Vec<Ranked> = ranked.into_values().collect();
     batches.sort_by_key(|b| b.rank);
-    (Sequence { batches, earlier }, balance)
+    (Sequence { batches, days: days(&stated) }, balance)
+}
+
+/// What the snapshots of each date held, the newest date first, and in each the latest file first.
+fn days(stated: &[(&FileRecord, Ranked)]) -> Vec<Day> {
+    let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
+    let mut standing: BTreeSet<&str> = BTreeSet::new();
+    for (file, batch) in stated.iter().rev() {
+        let day = days.entry(file.date).or_default();
+        if standing.insert(&file.name) {
+            day.standing.push(batch.clone());
+        } else {
+            day.withdrawn.push(batch.clone());
+        }
+    }
+    days.into_values().rev().collect()
 }

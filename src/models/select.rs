@@ -6,31 +6,49 @@ use super::graph::Graph;
 use crate::config::suggest;
 use crate::error::{Error, Result};
 
-/// The models that a selection names. Several are parted by blanks or commas; a comma-free list unites.
+/// The models that a selection names: terms parted by blanks unite, those parted by commas intersect.
 pub fn select(graph: &Graph, selection: &[String]) -> Result<BTreeSet<String>> {
     let mut chosen = BTreeSet::new();
-    for term in selection.iter().flat_map(|s| s.split([' ', ','])).filter(|t| !t.is_empty()) {
-        let (with_needs, rest) = match term.strip_prefix('+') {
-            Some(rest) => (true, rest),
-            None => (false, term),
-        };
-        let (with_needed_by, rest) = match rest.strip_suffix('+') {
-            Some(rest) => (true, rest),
-            None => (false, rest),
-        };
-        let named = named(graph, rest)?;
-        for name in named {
-            if with_needs {
-                walk(&name, &mut chosen, &|n| {
-                    graph.models.get(n).map(|m| m.reads.iter().cloned().collect()).unwrap_or_default()
-                });
-                chosen.retain(|n| graph.models.contains_key(n));
-            }
-            if with_needed_by {
-                walk(&name, &mut chosen, &|n| graph.readers(n).map(|m| m.name.clone()).collect());
-            }
-            chosen.insert(name);
+    for terms in selection.iter().flat_map(|s| s.split_whitespace()) {
+        let mut common: Option<BTreeSet<String>> = None;
+        for term in terms.split(',').filter(|t| !t.is_empty()) {
+            let found = of_term(graph, term)?;
+            common = Some(match common {
+                Some(common) => common.intersection(&found).cloned().collect(),
+                None => found,
+            });
         }
+        chosen.extend(common.unwrap_or_default());
+    }
+    if chosen.is_empty() && !selection.is_empty() {
+        return Err(Error::config(format!("--select: no model is in `{}`", selection.join(" ")))
+            .hint("terms parted by a comma intersect, terms parted by a blank unite"));
+    }
+    Ok(chosen)
+}
+
+/// The models of one term, with what it needs (`+name`) and what needs it (`name+`).
+fn of_term(graph: &Graph, term: &str) -> Result<BTreeSet<String>> {
+    let (with_needs, rest) = match term.strip_prefix('+') {
+        Some(rest) => (true, rest),
+        None => (false, term),
+    };
+    let (with_needed_by, rest) = match rest.strip_suffix('+') {
+        Some(rest) => (true, rest),
+        None => (false, rest),
+    };
+    let mut chosen = BTreeSet::new();
+    for name in named(graph, rest)? {
+        if with_needs {
+            walk(&name, &mut chosen, &|n| {
+                graph.models.get(n).map(|m| m.reads.iter().cloned().collect()).unwrap_or_default()
+            });
+            chosen.retain(|n| graph.models.contains_key(n));
+        }
+        if with_needed_by {
+            walk(&name, &mut chosen, &|n| graph.readers(n).map(|m| m.name.clone()).collect());
+        }
+        chosen.insert(name);
     }
     Ok(chosen)
 }

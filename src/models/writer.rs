@@ -28,6 +28,8 @@ use crate::error::{Error, Result};
 
 /// Rows of a row group. A constant: it is part of the bytes.
 pub const ROW_GROUP_ROWS: usize = 131_072;
+/// The largest dictionary of a column in a row group: some thousand values.
+const DICTIONARY_BYTES: usize = 128 << 10;
 /// Row groups that are encoded at once; each holds its rows until it is appended.
 const GROUPS_IN_FLIGHT: usize = 2;
 
@@ -62,6 +64,8 @@ pub fn properties(personal: &[String]) -> Result<WriterPropertiesPtr> {
         .set_created_by("uramaki".into())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
+        // A column of many values gives its dictionary up soon, not after nearly all of a group has gone through it.
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_offset_index_disabled(true);
     for column in personal {
         builder = builder.set_column_statistics_enabled(ColumnPath::from(column.as_str()), EnabledStatistics::None);

@@ -9,8 +9,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use tokio::task::JoinSet;
@@ -176,7 +177,7 @@ pub async fn build(
     let needs_of = waiting.clone();
     let mut running: JoinSet<Result<String>> = JoinSet::new();
     loop {
-        while running.len() < AT_ONCE {
+        while running.len() < std::env::var("AT_ONCE").ok().and_then(|v| v.parse().ok()).unwrap_or(AT_ONCE) {
             // Of those that could start, the one with the longest way still to go behind it.
             let next = waiting
                 .iter()
@@ -310,7 +311,8 @@ async fn table(site: &Site, model: &Model, logical: LogicalPlan, is_read: bool) 
     let doing = format!("building {}", model.name);
     let schema = plan::declared_schema(spec);
     let logical = plan::sorted(logical, model).map_err(|f| Error::new(Kind::Failed, f))?;
-    let stream = stream(site, logical, &doing, model).await?;
+    let physical = physical(site, logical, &doing, model).await?;
+    let stream = execute_stream(physical.clone(), site.context.task_ctx()).map_err(|e| engine::failed(&doing, &e))?;
     let mut collector = is_read.then(|| site.keeper.collector(&model.name, schema.clone()));
     let mut watch = Watch {
         checks: RowChecks::compile(&site.context, &schema, &checks::of_model(&model.file))?,
@@ -318,6 +320,7 @@ async fn table(site: &Site, model: &Model, logical: LogicalPlan, is_read: bool) 
     };
     let file = site.scratch_file(&model.name);
     let written = writer::write(stream, schema.clone(), &personal(spec), &file, &doing, &mut watch).await?;
+    trace_plan(model, &physical);
     let rows = written.rows;
     let seen = watch.checks.finish();
     site.with_yield(|y| y.seen.extend(seen.into_iter().map(|s| (model.name.clone(), s))));
@@ -346,9 +349,9 @@ async fn intermediate(site: &Site, model: &Model, logical: LogicalPlan) -> Resul
     let order = if is_sorted { spec.write_order() } else { Vec::new() };
     let task = site.context.task_ctx();
     let streams = if physical.output_partitioning().partition_count() == 1 || is_sorted {
-        vec![execute_stream(physical, task).map_err(|e| engine::failed(&doing, &e))?]
+        vec![execute_stream(physical.clone(), task).map_err(|e| engine::failed(&doing, &e))?]
     } else {
-        execute_stream_partitioned(physical, task).map_err(|e| engine::failed(&doing, &e))?
+        execute_stream_partitioned(physical.clone(), task).map_err(|e| engine::failed(&doing, &e))?
     };
     let mut parts = JoinSet::new();
     for (i, stream) in streams.into_iter().enumerate() {
@@ -374,6 +377,7 @@ async fn intermediate(site: &Site, model: &Model, logical: LogicalPlan) -> Resul
             None => collectors.push(part.collector),
         }
     }
+    trace_plan(model, &physical);
     let rows = checks.as_ref().map_or(0, |c| c.rows);
     let seen = checks.map(RowChecks::finish).unwrap_or_default();
     if files.is_empty() {
@@ -478,12 +482,7 @@ async fn spill(held: Vec<RecordBatch>, file: &Path, schema: &SchemaRef, doing: &
     writer::write(Box::pin(stream), schema.clone(), &[], file, doing, &mut Unobserved).await
 }
 
-async fn physical(
-    site: &Site,
-    logical: LogicalPlan,
-    doing: &str,
-    model: &Model,
-) -> Result<Arc<dyn datafusion::physical_plan::ExecutionPlan>> {
+async fn physical(site: &Site, logical: LogicalPlan, doing: &str, model: &Model) -> Result<Arc<dyn ExecutionPlan>> {
     site.context
         .state()
         .create_physical_plan(&logical)
@@ -491,13 +490,12 @@ async fn physical(
         .map_err(|e| engine::failed(doing, &e).at(&model.file.sql_path, None))
 }
 
-async fn stream(site: &Site, logical: LogicalPlan, doing: &str, model: &Model) -> Result<SendableRecordBatchStream> {
-    let physical = physical(site, logical, doing, model).await?;
+/// The plan as it ran: rows and times of each operator (`-vv`).
+fn trace_plan(model: &Model, physical: &Arc<dyn ExecutionPlan>) {
     if tracing::enabled!(tracing::Level::TRACE) {
-        let shown = datafusion::physical_plan::displayable(physical.as_ref()).indent(true).to_string();
+        let shown = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
         tracing::trace!("{}:\n{shown}", model.name);
     }
-    execute_stream(physical, site.context.task_ctx()).map_err(|e| engine::failed(doing, &e))
 }
 
 fn personal(spec: &ModelSpec) -> Vec<String> {

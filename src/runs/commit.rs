@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -56,7 +57,7 @@ pub async fn forget_failed(store: &Store) -> Result<()> {
 
 impl Prepared {
     /// The commit point is the manifest's put-if-absent.
-    pub async fn commit(self, store: &Store, project: &Project) -> Result<Committed> {
+    pub async fn commit(self, store: &Store, project: &Project, is_committing: &AtomicBool) -> Result<Committed> {
         for (local, path) in &self.files {
             store.import(local, path).await?;
         }
@@ -66,6 +67,7 @@ impl Prepared {
                 store.put(&path, Bytes::from(file.bytes.clone())).await?;
             }
         }
+        is_committing.store(true, Ordering::SeqCst);
         let path = Manifest::path(self.manifest.run);
         if !store.put_if_absent(&path, Bytes::from(self.manifest.to_bytes()?)).await? {
             return Err(Error::new(

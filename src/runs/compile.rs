@@ -9,7 +9,8 @@ use super::tables;
 use crate::catalog;
 use crate::checks::observe::RowChecks;
 use crate::checks::{self, Rule};
-use crate::config::project::{Evidence, Project};
+use crate::config::PROJECT_FILE;
+use crate::config::project::{Evidence, IdentityMode, Project};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::identity::collect;
@@ -51,6 +52,13 @@ pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
             Ok(logical) => findings.extend(plan::refuse_impure(&logical, &check.file.sql, &check.file.sql_path)),
             Err(finding) => findings.push(finding),
         }
+    }
+    if project.identity.mode == IdentityMode::Probabilistic {
+        findings.push(
+            Diagnostic::new("`identity.mode: probabilistic` is not part of this version")
+                .at(PROJECT_FILE, None)
+                .hint("write `mode: exact`"),
+        );
     }
     findings.extend(person_findings(&context, project, graph).await);
     findings.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));

@@ -1,16 +1,17 @@
 //! Reads the files that the plan names, beside one another, and moves their batches into the warehouse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::plan::Intake;
+use super::plan::{Intake, wrong_format};
 use crate::config::project::{Object, OnRefused, Project};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::landing::batch::{self, ControlTotals, Landed, NewBatch};
+use crate::landing::decode::Reason;
 use crate::manifest::{BatchRecord, FileRecord, Manifest};
 use crate::output::Narrator;
 use crate::sources::drop::Found;
@@ -26,6 +27,8 @@ pub struct Loaded {
     pub restated: Vec<String>,
     /// Files whose bytes came before under another name.
     pub repeated: Vec<String>,
+    /// Per object: columns of its new files that the contract does not name.
+    pub unmapped: BTreeMap<String, BTreeSet<String>>,
     pub warnings: Vec<String>,
 }
 
@@ -84,18 +87,18 @@ pub async fn load(
         let job = &jobs[i];
         match landed {
             Landed::Batch(batch) => record(&mut loaded, job, *batch, warehouse, run).await?,
-            Landed::Refused { sha256, finding, .. } => {
-                let skip = job.object.on_refused == OnRefused::Skip && job.archived.is_none();
-                if skip {
-                    add_file(&mut loaded, &job.found, sha256, None, Some(finding.message.clone()), run);
-                } else {
-                    findings.push(finding);
-                }
-            }
+            Landed::Refused { sha256, finding, .. } => match job.object.on_refused {
+                OnRefused::Skip => leave_out(&mut loaded, job, sha256, finding.message, run),
+                OnRefused::Fail => findings.push(finding),
+            },
         }
     }
     if !findings.is_empty() {
         return Err(Error { kind: Kind::Failed, findings });
+    }
+    for (label, columns) in &loaded.unmapped {
+        let columns = columns.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        loaded.warnings.push(format!("{label}: unmapped columns: {columns}"));
     }
     loaded.warnings.extend(unsettled(&loaded.files));
     Ok(loaded)
@@ -148,13 +151,17 @@ async fn land(
     archived: Option<BatchRecord>,
     folder: &Path,
 ) -> Result<Landed> {
-    let totals = match &found.control {
+    let (totals, faulty) = match &found.control {
         Some(name) => {
             let bytes = drop.get(name).await?.ok_or_else(|| Error::failed(format!("`{name}` has gone")))?;
-            Some(ControlTotals::parse(&bytes, name)?)
+            match ControlTotals::parse(&bytes, name) {
+                Ok(totals) => (Some(totals), None),
+                Err(finding) => (None, Some(*finding)),
+            }
         }
-        None => None,
+        None => (None, None),
     };
+    let faulty = faulty.or_else(|| wrong_format(&object, &found).filter(|_| archived.is_none()));
     let input = match &archived {
         Some(batch) => match batch::open_archived(warehouse, batch, found.compression.is_some()).await? {
             Some(input) => input,
@@ -169,7 +176,17 @@ async fn land(
     std::fs::create_dir_all(folder)?;
     let folder = folder.to_path_buf();
     tokio::task::spawn_blocking(move || {
+        if let Some(finding) = faulty {
+            return Ok(Landed::Refused { sha256: batch::digest(input)?, finding, is_drift: false });
+        }
         let landed = batch::land(&object, &found, input, totals, &folder)?;
+        if let (Landed::Batch(batch), Some(before)) = (&landed, &archived)
+            && batch.record.source != before.source
+        {
+            return Err(Error::failed(format!("{} was not archived, and holds other bytes by now", found.name))
+                .at(&found.name, None)
+                .hint("hand the earlier bytes over again under this name, or take the change of its contract back"));
+        }
         Ok(refuse_empty_snapshot(&object, &found, landed))
     })
     .await
@@ -178,20 +195,24 @@ async fn land(
 
 fn refuse_empty_snapshot(object: &Object, found: &Found, landed: Landed) -> Landed {
     match landed {
-        Landed::Batch(batch) if object.snapshot_full && !object.allow_empty && batch.record.rows_read == 0 => {
-            Landed::Refused {
-                sha256: batch.record.source.clone(),
-                finding: Diagnostic::new(format!(
-                    "{} refused: a full snapshot without a row would delete everything",
-                    object.contract.label()
-                ))
-                .at(&found.name, None)
-                .hint("hand over the whole table again, or say `allow_empty: true` in the pipeline"),
-                is_drift: false,
-            }
-        }
+        Landed::Batch(batch) if object.snapshot_full && !object.allow_empty && is_empty(&batch) => Landed::Refused {
+            sha256: batch.record.source.clone(),
+            finding: Diagnostic::new(format!(
+                "{} refused: a full snapshot without a row would delete everything",
+                object.contract.label()
+            ))
+            .at(&found.name, None)
+            .hint("hand over the whole table again, or say `allow_empty: true` in the pipeline"),
+            is_drift: false,
+        },
         other => other,
     }
+}
+
+/// Without a row: a header, once or several times.
+fn is_empty(batch: &NewBatch) -> bool {
+    let headers = batch.record.rejected.get(Reason::RepeatedHeader.as_str()).copied().unwrap_or(0);
+    batch.record.rows_read == headers
 }
 
 async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Store, run: u64) -> Result<()> {
@@ -211,24 +232,25 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
         return Ok(());
     }
     let same_name = loaded.files.iter().rposition(|f| f.name == job.found.name);
-    if let Some(at) = same_name
-        && loaded.files[at].sha256 == sha256
-    {
-        // Only its time has changed.
+    let same_bytes = same_name.filter(|at| loaded.files[*at].sha256 == sha256);
+    if let Some(at) = same_bytes {
         let file = &mut loaded.files[at];
-        (file.bytes, file.modified, file.e_tag) = (job.found.bytes, job.found.modified, job.found.e_tag.clone());
-        return Ok(());
+        touch(file, &job.found);
+        if file.batch.is_some() {
+            // Only its time has changed.
+            return Ok(());
+        }
     }
     if loaded.batches.contains_key(&batch.id) {
         loaded.repeated.push(job.found.name.clone());
     }
-    if same_name.is_some() {
+    if same_name.is_some() && same_bytes.is_none() {
         loaded.restated.push(job.found.name.clone());
         loaded.warnings.push(format!("{} was restated: the same name came with other bytes", job.found.name));
     }
-    let unmapped = batch.record.unmapped.clone();
-    if !unmapped.is_empty() {
-        loaded.warnings.push(format!("{}: unmapped columns: {}", job.object.contract.label(), unmapped.join(", ")));
+    if !batch.record.unmapped.is_empty() {
+        let unmapped = batch.record.unmapped.iter().cloned();
+        loaded.unmapped.entry(job.object.contract.label()).or_default().extend(unmapped);
     }
     if let Some(control) = batch.record.control.as_deref().filter(|c| c.starts_with("rows only")) {
         loaded.warnings.push(format!("{}: control totals checked for {control}", job.found.name));
@@ -236,8 +258,43 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
     let (id, mut record) = batch.store(warehouse).await?;
     record.control = record.control.or_else(|| loaded.batches.get(&id)?.control.clone());
     loaded.batches.insert(id.clone(), record);
-    add_file(loaded, &job.found, sha256, Some(id), None, run);
+    match same_bytes {
+        // It had been left out, and is settled.
+        Some(at) => {
+            let file = &mut loaded.files[at];
+            (file.batch, file.refused, file.loaded_in) = (Some(id), None, run);
+            loaded.new_files += 1;
+        }
+        None => add_file(loaded, &job.found, sha256, Some(id), None, run),
+    }
     Ok(())
+}
+
+/// Goes on without a refused file, as its pipeline says; every report tells of it until it is settled.
+fn leave_out(loaded: &mut Loaded, job: &Job, sha256: String, why: String, run: u64) {
+    if job.archived.is_some() {
+        // Loaded once, and refused by the contract of today.
+        let (system, object) = (&job.found.system, &job.found.object);
+        let mine = |f: &&mut FileRecord| f.sha256 == sha256 && f.system == *system && f.object == *object;
+        for file in loaded.files.iter_mut().filter(mine) {
+            (file.batch, file.refused) = (None, Some(why.clone()));
+        }
+        return;
+    }
+    match loaded.files.iter_mut().rfind(|f| f.name == job.found.name) {
+        Some(file) if file.sha256 == sha256 => {
+            touch(file, &job.found);
+            if file.batch.is_none() {
+                file.refused = Some(why);
+            }
+        }
+        _ => add_file(loaded, &job.found, sha256, None, Some(why), run),
+    }
+}
+
+/// The file has not changed, but what is known of it without reading it may have.
+fn touch(file: &mut FileRecord, found: &Found) {
+    (file.bytes, file.modified, file.e_tag) = (found.bytes, found.modified, found.e_tag.clone());
 }
 
 fn add_file(

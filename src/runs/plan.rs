@@ -10,7 +10,7 @@ use crate::engine::zones::Zone;
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::landing::batch::contract_digest;
 use crate::manifest::{FileRecord, Manifest};
-use crate::sources::drop::{Found, Listing};
+use crate::sources::drop::{self, Found, Listing};
 
 /// What there is to read.
 #[derive(Debug)]
@@ -72,7 +72,9 @@ pub fn intake(
         ignored: listing.ignored.clone(),
     };
     let last_records = last_records(known);
-    let mut findings = Vec::new();
+    let markers: Vec<String> = objects.values().map(|o| format!(".{}", marker(o))).collect();
+    intake.ignored.retain(|name| !markers.iter().any(|marker| name.ends_with(marker)));
+    let mut findings = twins(listing.files.iter().filter(|f| object_of(f).is_some()));
     for found in &listing.files {
         let Some(object) = object_of(found) else {
             intake.ignored.push(found.name.clone());
@@ -82,20 +84,19 @@ pub fn intake(
             intake.later += 1;
             continue;
         }
-        if let Some(finding) = wrong_format(object, found) {
-            findings.push(finding);
-            continue;
-        }
-        let same = last_records
-            .get(found.name.as_str())
-            .is_some_and(|r| (r.bytes, r.modified, &r.e_tag) == (found.bytes, found.modified, &found.e_tag));
+        // A file that was left out is looked at every time: its control totals or its contract may have been mended.
+        let same = last_records.get(found.name.as_str()).is_some_and(|r| {
+            r.refused.is_none() && (r.bytes, r.modified, &r.e_tag) == (found.bytes, found.modified, &found.e_tag)
+        });
         if same {
             intake.unchanged += 1;
             continue;
         }
         let age = now.timestamp_millis() - found.modified;
-        let marked = object.ready_marker.as_deref().is_none_or(|m| listing.is_ready(found, m));
-        if age < object.min_age_secs as i64 * 1000 || !marked {
+        // Where the pipeline names a marker and no age, the marker alone says that a file is whole.
+        let waits_for_marker = object.ready_marker.is_some() && object.min_age_secs == 0;
+        let is_old = !waits_for_marker && age >= object.min_age_secs as i64 * 1000;
+        if !is_old && !listing.is_ready(found, marker(object)) {
             intake.not_ready.push(found.name.clone());
             continue;
         }
@@ -103,11 +104,11 @@ pub fn intake(
     }
     for object in objects.values() {
         let mine = |system: &str, name: &str| system == object.contract.system && name == object.contract.object;
-        let ever = known.iter().any(|f| mine(&f.system, &f.object))
-            || listing.files.iter().any(|f| mine(&f.system, &f.object));
+        let ever = known.iter().any(|f| f.date <= as_of && mine(&f.system, &f.object))
+            || listing.files.iter().any(|f| f.date <= as_of && mine(&f.system, &f.object));
         if !ever && !object.optional {
             findings.push(
-                Diagnostic::new(format!("no files: {} has never had one", object.contract.label()))
+                Diagnostic::new(format!("no files: {} has never had one as of {as_of}", object.contract.label()))
                     .at(format!("{}/{}", object.contract.system, object.contract.object), None)
                     .hint("put its extract into the drop folder, or say `optional: true` in the pipeline"),
             );
@@ -124,7 +125,29 @@ pub fn intake(
     if findings.is_empty() { Ok(intake) } else { Err(Error { kind: Kind::Failed, findings }) }
 }
 
-fn wrong_format(object: &Object, found: &Found) -> Option<Diagnostic> {
+/// The ending of the file that says that an extract is whole.
+fn marker(object: &Object) -> &str {
+    object.ready_marker.as_deref().unwrap_or(drop::READY)
+}
+
+/// Two files of one object, date and number (plain and compressed, say) have no order.
+fn twins<'a>(files: impl Iterator<Item = &'a Found>) -> Vec<Diagnostic> {
+    let mut seen: BTreeMap<(&str, &str, NaiveDate, u32), &str> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for file in files {
+        if let Some(other) = seen.insert((&file.system, &file.object, file.date, file.number), &file.name) {
+            findings.push(
+                Diagnostic::new(format!("`{other}` and `{}` stand for the same date and number", file.name))
+                    .at(&file.name, None)
+                    .hint("remove one of them, or number them (2026-11-20.01.csv, 2026-11-20.02.csv)"),
+            );
+        }
+    }
+    findings
+}
+
+/// A file in another format than its pipeline declares.
+pub fn wrong_format(object: &Object, found: &Found) -> Option<Diagnostic> {
     let expected = match object.contract.format {
         Format::Csv { .. } => "csv",
         Format::Jsonl { .. } => "jsonl",
@@ -157,6 +180,7 @@ pub fn freshness(project: &Project, files: &[FileRecord], as_of: NaiveDate) -> (
         let newest = files
             .iter()
             .filter(|f| f.system == contract.system && f.object == contract.object && f.date <= as_of)
+            .filter(|f| f.batch.is_some())
             .map(|f| f.date)
             .max();
         let Some(newest) = newest else { continue };

@@ -20,18 +20,14 @@ use crate::store::Store;
 
 /// The manifest of one run, or of the last.
 pub async fn manifest_of(project: &Project, run: Option<u64>) -> Result<(Store, Manifest)> {
-    let store = Store::open(&project.warehouse, 0)?;
+    let none =
+        || Error::config(format!("there is no run yet in `{}`", project.warehouse)).hint("`uramaki run` makes one");
+    let store = Store::open_if_there(&project.warehouse, 0)?.ok_or_else(none)?;
     let stored = match run {
         Some(run) => Some(manifest::read(&store, run).await?),
         None => manifest::last(&store).await?,
     };
-    match stored {
-        Some(stored) => Ok((store, stored.manifest)),
-        None => {
-            Err(Error::config(format!("there is no run yet in `{}`", project.warehouse))
-                .hint("`uramaki run` makes one"))
-        }
-    }
+    Ok((store, stored.ok_or_else(none)?.manifest))
 }
 
 /// A session that knows the tables of a run. Landing and staging are set up only where they are asked for: finding
@@ -98,7 +94,7 @@ pub async fn query(project: &Project, sql: &str, run: Option<u64>) -> Result<Sen
         .and_then(|mut p| p.parse_statements())
         .map_err(|e| wrong(&e))?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
-        return Err(Error::config("say one SELECT"));
+        return Err(Error::config("the query is not one SELECT statement"));
     };
     let reads = resolve_table_references(&statement, true).map(|r| r.0).unwrap_or_default();
     let with_landing = reads.iter().any(|t| matches!(t.schema(), Some("landing" | "staging")));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use chrono::{NaiveDate, Utc};
@@ -16,7 +17,7 @@ use super::verdict::{self, Verdict};
 use super::{compile, fingerprint, lock, resolve, tables};
 use crate::catalog;
 use crate::config::RELEASES_FILE;
-use crate::config::project::{IdentityMode, Materialized, Project};
+use crate::config::project::{Materialized, Project};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::landing::newest::{self, Newest, Sequence};
@@ -37,6 +38,8 @@ pub struct Request {
     pub full_refresh: bool,
     pub threads: usize,
     pub memory: usize,
+    /// Set before the manifest is written: from there on the run is not to be stopped, since it may be published.
+    pub is_committing: Arc<AtomicBool>,
 }
 
 /// How a run ended, if it did not fail.
@@ -79,21 +82,11 @@ impl Clock {
 /// The whole run, under the lock.
 pub async fn run(project: &Project, request: &Request, narrator: &Narrator) -> Result<Ended> {
     let began = Instant::now();
-    refuse_what_is_not_there(project)?;
     let warehouse = Store::open(&project.warehouse, 0)?;
     let lock = lock::take(&warehouse).await?;
     let ended = run_locked(project, request, narrator, warehouse, began).await;
     lock.release().await?;
     ended
-}
-
-fn refuse_what_is_not_there(project: &Project) -> Result<()> {
-    if project.identity.mode == IdentityMode::Probabilistic {
-        return Err(Error::config("`identity.mode: probabilistic` is not part of this version")
-            .at("uramaki.yaml", None)
-            .hint("say `mode: exact`"));
-    }
-    Ok(())
 }
 
 async fn run_locked(
@@ -109,7 +102,7 @@ async fn run_locked(
     if let Some(said) = &recovered {
         narrator.say(said);
     }
-    let drop = Store::open(&project.drop, 1)?;
+    let drop = Store::open_source(&project.drop, 1)?;
     let before = last.as_ref().map(|s| &s.manifest);
     let at = Instant::now();
     let listing = drop::list(&drop).await?;
@@ -117,7 +110,8 @@ async fn run_locked(
     clock.note("listing", at, None);
     let graph = Graph::build(project, intake.as_of_instant)?;
     // A wrong name is found before anything is read, and also where nothing has changed.
-    select::select(&graph, &request.select)?;
+    let selected = select::select(&graph, &request.select)?;
+    closure(&graph, before, selected)?;
     let is_same = before.is_some_and(|m| unchanged(project, m, &intake, request));
     if is_same && intake.read.is_empty() && intake.again.is_empty() {
         return Ok(nothing_to_do(before, &intake, began));
@@ -152,11 +146,25 @@ enum Outcome {
     Published(Box<Report>),
 }
 
+/// Files that wait, and names that nobody reads.
+fn left_alone(intake: &Intake) -> Vec<String> {
+    let waiting = intake.not_ready.iter().map(|f| format!("{f}{NOT_READY}"));
+    waiting.chain(intake.ignored.iter().map(|f| format!("{f}{IGNORED}"))).collect()
+}
+
+const NOT_READY: &str = " is not ready yet and was left for the next run";
+const IGNORED: &str = " is no extract of any pipeline and was left alone";
+
+/// What the last run warned of still holds, but for what lay about then.
 fn nothing_to_do(before: Option<&Manifest>, intake: &Intake, began: Instant) -> Ended {
+    let mut warnings = before.map(|m| m.warnings.clone()).unwrap_or_default();
+    warnings.retain(|w| !w.ends_with(NOT_READY) && !w.ends_with(IGNORED));
+    warnings.extend(left_alone(intake));
+    warnings.sort();
     Ended::Unchanged {
         run: before.map_or(0, |m| m.run),
         as_of: intake.as_of,
-        warnings: before.map(|m| m.warnings.clone()).unwrap_or_default(),
+        warnings,
         seconds: began.elapsed().as_secs_f64(),
     }
 }
@@ -208,12 +216,7 @@ async fn work(
             .warnings
             .push(format!("{RELEASES_FILE} has {lines} lines: this version reads them and releases nothing"));
     }
-    loaded
-        .warnings
-        .extend(intake.not_ready.iter().map(|f| format!("{f} is not ready yet and was left for the next run")));
-    loaded
-        .warnings
-        .extend(intake.ignored.iter().map(|f| format!("{f} is no extract of any pipeline and was left alone")));
+    loaded.warnings.extend(left_alone(&intake));
     loaded.warnings.sort();
     loaded.warnings.dedup();
     clock.note("landing", at, Some(rows_of(&loaded, number)));
@@ -239,6 +242,12 @@ async fn work(
     let objects: Vec<_> = project.objects().collect();
     let ordered = order::sequences(&objects, &loaded.files, &loaded.batches, intake.as_of);
     let newest = Arc::new(resolve_newest(project, warehouse, &ordered).await?);
+    for (label, newest) in newest.iter().filter(|(_, n)| n.kept_unread > 0) {
+        loaded.warnings.push(format!(
+            "{label}: {} rows that its newest snapshot does not hold were kept, since rows of it without a readable key are in quarantine",
+            newest.kept_unread
+        ));
+    }
     let balances = balances(&ordered, &newest);
     let sequences: BTreeMap<String, Sequence> = ordered.into_iter().map(|(label, (s, _))| (label, s)).collect();
     for object in &objects {
@@ -289,7 +298,7 @@ async fn work(
     // Checks: an error publishes nothing.
     let at = Instant::now();
     let made: BTreeSet<String> = chosen.models.clone();
-    let verdict = verdict::judge(&site, &made, chosen.identity, warehouse, number).await?;
+    let verdict = verdict::judge(&site, &made, warehouse, number).await?;
     clock.note("checks", at, None);
 
     // The commit.
@@ -307,7 +316,7 @@ async fn work(
     stages.extend(model_stages);
     manifest.stages = stages;
     manifest.peak_memory_bytes = output::peak_memory();
-    let committed = Prepared { manifest, files }.commit(warehouse, project).await?;
+    let committed = Prepared { manifest, files }.commit(warehouse, project, &request.is_committing).await?;
     committed.roll_forward(warehouse, before).await?;
     let mut manifest = committed.manifest;
     manifest.stages.push(StageRecord { name: "commit".into(), seconds: at.elapsed().as_secs_f64(), rows: None });
@@ -399,19 +408,7 @@ fn choose(
         Some(selected) => selected.clone(),
         None => graph.models.keys().filter(|n| kind(n) == Some(Materialized::Table) && !is_fresh(n)).cloned().collect(),
     };
-    // Views and intermediates are made for those that read them.
-    let mut open: Vec<String> = models.iter().cloned().collect();
-    while let Some(name) = open.pop() {
-        for read in graph.models.get(&name).iter().flat_map(|m| &m.reads) {
-            let is_table = kind(read) == Some(Materialized::Table);
-            if graph.models.contains_key(read) && !is_table && models.insert(read.clone()) {
-                open.push(read.clone());
-            }
-            if is_table && !models.contains(read) && recorded(read).is_none() {
-                return Err(build::never_built(read, &name));
-            }
-        }
-    }
+    models = closure(graph, before, models)?;
     let reads_identity = models
         .iter()
         .filter_map(|n| graph.models.get(n))
@@ -432,6 +429,24 @@ fn choose(
         models.insert(model.name.clone());
     }
     Ok(Chosen { models, identity })
+}
+
+/// With the views and intermediates that the models read. A table that they read has to be chosen too, or made before.
+fn closure(graph: &Graph, before: Option<&Manifest>, mut models: BTreeSet<String>) -> Result<BTreeSet<String>> {
+    let mut open: Vec<String> = models.iter().cloned().collect();
+    while let Some(name) = open.pop() {
+        for read in graph.models.get(&name).iter().flat_map(|m| &m.reads) {
+            let Some(model) = graph.models.get(read) else { continue };
+            let is_table = model.file.spec.materialized == Materialized::Table;
+            if !is_table && models.insert(read.clone()) {
+                open.push(read.clone());
+            }
+            if is_table && !models.contains(read) && before.is_none_or(|m| !m.tables.contains_key(read)) {
+                return Err(build::never_built(read, &name));
+            }
+        }
+    }
+    Ok(models)
 }
 
 #[allow(clippy::too_many_arguments, reason = "a manifest has many parts")]

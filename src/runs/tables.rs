@@ -87,8 +87,8 @@ pub fn register_rejected(context: &SessionContext, store: &Store, manifest: Opti
         constant("run", DataType::Int64),
     ];
     let mut first: BTreeMap<&str, &FileRecord> = BTreeMap::new();
-    let all = manifest.map(|m| m.files.as_slice()).unwrap_or_default();
-    for record in all {
+    // Files dated later are not part of the manifest's day.
+    for record in manifest.iter().flat_map(|m| m.files.iter().filter(|f| f.date <= m.as_of)) {
         if let Some(id) = &record.batch {
             // The same bytes under several names count at their earliest.
             let held = first.entry(id).or_insert(record);

@@ -17,9 +17,10 @@ use crate::config::project::{Materialized, Severity};
 use crate::engine;
 use crate::error::{Diagnostic, Error, Result};
 use crate::manifest::CheckRecord;
-use crate::models::graph::{Model, SqlCheck};
+use crate::models::graph::{IDENTITY_TABLES, Model, SqlCheck};
 use crate::models::plan;
 use crate::models::writer::Observer;
+use crate::output::counted;
 use crate::store::Store;
 
 /// How many checks were made, and which warned.
@@ -42,21 +43,18 @@ struct Offence {
 }
 
 /// Judges everything that this run made.
-pub async fn judge(
-    site: &Site,
-    made: &BTreeSet<String>,
-    _identity: bool,
-    warehouse: &Store,
-    run: u64,
-) -> Result<Verdict> {
+pub async fn judge(site: &Site, made: &BTreeSet<String>, warehouse: &Store, run: u64) -> Result<Verdict> {
     let mut counted: BTreeMap<String, (Severity, u64)> = BTreeMap::new();
     // What was not made again keeps its verdict.
     for record in site.previous.iter().flat_map(|m| &m.checks) {
         let table = record.name.split([':', ' ']).next().unwrap_or_default();
         let is_made = made.iter().any(|m| table == m || table.starts_with(&format!("{m}.")));
+        let waits = |c: &SqlCheck| record.name == name_of(c) && !c.reads.iter().all(|read| is_of_this_run(site, read));
+        if site.graph.checks.iter().any(waits) {
+            counted.insert(record.name.clone(), (severity_of(record), record.offenders));
+        }
         if !is_made && site.graph.models.keys().any(|m| table == m || table.starts_with(&format!("{m}."))) {
-            let severity = if record.severity == "error" { Severity::Error } else { Severity::Warn };
-            counted.insert(record.name.clone(), (severity, record.offenders));
+            counted.insert(record.name.clone(), (severity_of(record), record.offenders));
         }
     }
     let mut offences = Vec::new();
@@ -96,7 +94,10 @@ pub async fn judge(
         for check in declared {
             // An intermediate is gone by now; what it is made for is checked itself.
             let is_there = model.file.spec.materialized != Materialized::Intermediate;
-            if is_there && matches!(check.rule, Rule::Relationship { .. }) {
+            if let Rule::Relationship { to, .. } = &check.rule
+                && is_there
+                && is_of_this_run(site, to)
+            {
                 let sql = queries::offenders_sql(&check, name);
                 let offenders = queries::count(&site.context, &sql, &check.name).await?;
                 let plan = if offenders > 0 { plan_of(site, &sql).await } else { None };
@@ -105,6 +106,9 @@ pub async fn judge(
         }
     }
     for check in &site.graph.checks {
+        if !check.reads.iter().all(|read| is_of_this_run(site, read)) {
+            continue;
+        }
         let (as_check, plan, offenders) = of_sql(site, check).await?;
         note(&as_check, offenders, Some(plan));
     }
@@ -119,6 +123,27 @@ pub async fn judge(
             .map(|(name, (severity, offenders))| CheckRecord { name, severity: word(severity).into(), offenders })
             .collect(),
     })
+}
+
+fn name_of(check: &SqlCheck) -> String {
+    format!("check {}", check.file.name)
+}
+
+fn severity_of(record: &CheckRecord) -> Severity {
+    if record.severity == "error" { Severity::Error } else { Severity::Warn }
+}
+
+/// Whether a table is as this run's inputs make it. In a partial run others keep their version: to compare them with
+/// what was made now would find differences that are none.
+fn is_of_this_run(site: &Site, table: &str) -> bool {
+    let is_published = match site.graph.models.get(table) {
+        Some(model) => model.file.spec.materialized == Materialized::Table,
+        None => IDENTITY_TABLES.contains(&table),
+    };
+    let recorded = || site.previous.as_ref().and_then(|m| m.tables.get(table)).map(|t| &t.fingerprint);
+    !is_published
+        || site.with_yield(|y| y.tables.contains_key(table))
+        || recorded().is_some_and(|before| site.fingerprints.get(table) == Some(before))
 }
 
 async fn plan_of(site: &Site, sql: &str) -> Option<LogicalPlan> {
@@ -184,7 +209,7 @@ async fn of_sql(site: &Site, check: &SqlCheck) -> Result<(Check, LogicalPlan, u6
         .map_err(|finding| Error { kind: crate::error::Kind::Config, findings: vec![finding] })?;
     let offenders = queries::count_plan(&site.context, plan.clone(), &format!("the check {}", file.name)).await?;
     let as_check = Check {
-        name: format!("check {}", file.name),
+        name: name_of(check),
         severity: file.severity,
         rule: Rule::Row(String::new()),
         file: file.sql_path.clone(),
@@ -199,16 +224,18 @@ async fn keep_offenders(site: &Site, failed: &[&Offence], warehouse: &Store, run
     let mut findings = Vec::new();
     for (i, offence) in failed.iter().enumerate() {
         let mut finding =
-            Diagnostic::new(format!("check failed: {} has {} offenders", offence.name, offence.offenders))
+            Diagnostic::new(format!("check failed: {} has {}", offence.name, counted(offence.offenders, "offender")))
                 .at(&offence.file, offence.line);
         let mut hint = offence.hint.clone().unwrap_or_default();
         if let Some(plan) = &offence.plan {
             let rows = queries::sample(&site.context, plan.clone(), &offence.name).await?;
             let path = format!("{FAILED}/run-{run}/{:02}.json", i + 1);
             warehouse.put(&path, json_lines(&rows)?).await?;
-            let place =
-                format!("the first {} stand in {path} of the warehouse", queries::KEPT.min(offence.offenders as usize));
-            hint = if hint.is_empty() { place } else { format!("{hint}; {place}") };
+            let place = match offence.offenders {
+                1 => format!("it stands in {path} of the warehouse"),
+                n => format!("the first {} stand in {path} of the warehouse", queries::KEPT.min(n as usize)),
+            };
+            hint = if hint.is_empty() { place } else { format!("{}; {place}", hint.trim_end_matches('.')) };
         }
         if !hint.is_empty() {
             finding = finding.hint(hint);

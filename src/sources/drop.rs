@@ -1,6 +1,6 @@
 //! The drop folder: `<system>/<object>/<YYYY-MM-DD>[.<NN>].<csv|jsonl|parquet>[.gz|.zst]` on any object store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -10,6 +10,8 @@ use crate::store::Store;
 
 /// The listing that a drop on a plain web server has: one name per line.
 const LISTING: &str = "files.txt";
+/// The ending of the marker that says that a file is whole, where the pipeline names no other.
+pub const READY: &str = "ready";
 
 /// A source file that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,14 +103,13 @@ pub async fn list(store: &Store) -> Result<Listing> {
                 found.control = listing.names.contains(&control).then_some(control);
                 listing.files.push(found);
             }
-            None if name.ends_with(".control.json") || name.ends_with(".ready") || name == LISTING => {}
+            None if name.ends_with(".control.json") || name.ends_with(&format!(".{READY}")) || name == LISTING => {}
             None => listing.ignored.push(name),
         }
     }
     listing.files.sort_by(|a, b| {
         (a.date, a.number, &a.system, &a.object, &a.name).cmp(&(b.date, b.number, &b.system, &b.object, &b.name))
     });
-    refuse_twins(&listing.files)?;
     Ok(listing)
 }
 
@@ -151,19 +152,6 @@ fn parse(name: &str) -> Option<Found> {
         e_tag: None,
         control: None,
     })
-}
-
-/// Two files of one object, date and number (plain and compressed, say) have no order.
-fn refuse_twins(files: &[Found]) -> Result<()> {
-    let mut seen: BTreeMap<(&str, &str, NaiveDate, u32), &str> = BTreeMap::new();
-    for file in files {
-        if let Some(other) = seen.insert((&file.system, &file.object, file.date, file.number), &file.name) {
-            return Err(Error::failed(format!("`{other}` and `{}` stand for the same date and number", file.name))
-                .at(&file.name, None)
-                .hint("remove one of them, or number them (2026-11-20.01.csv, 2026-11-20.02.csv)"));
-        }
-    }
-    Ok(())
 }
 
 /// Links may point to places inside the drop folder only, and not in circles.

@@ -92,6 +92,9 @@ struct Header {
 
 impl Header {
     fn bind(contract: &Contract, received: Vec<String>) -> Decoded<Header> {
+        if received.iter().any(|name| name.replace("\r\n", "").contains('\r')) {
+            return Err(Refusal::BareReturns.into());
+        }
         let names: Vec<String> = received.iter().map(|name| name.trim().to_string()).collect();
         let place = |name: &str| names.iter().position(|known| known == name);
         let wanted: HashSet<&str> = contract.columns.iter().map(|column| column.source.text.as_str()).collect();
@@ -109,7 +112,7 @@ impl Header {
         }
         let mut seen = HashSet::new();
         if let Some(name) = names.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
-            return Err(Refusal::DuplicateColumn { name: name.clone() }.into());
+            return Err(Refusal::DuplicateColumn { name: wanted.contains(name.as_str()).then(|| name.clone()) }.into());
         }
         let places = contract.columns.iter().filter_map(|column| place(&column.source.text)).collect();
         let unmapped = tellable(&names).into_iter().filter(|name| !wanted.contains(name.as_str())).collect();
@@ -132,7 +135,9 @@ impl Header {
 
 /// Names as messages may show them.
 fn tellable(names: &[String]) -> Vec<String> {
-    let is_name = |name: &&String| !name.is_empty() && name.len() <= 80 && !name.contains('@');
+    let is_name = |name: &&String| {
+        !name.is_empty() && name.len() <= 80 && !name.contains('@') && !name.contains(char::is_control)
+    };
     names.iter().filter(is_name).cloned().collect()
 }
 

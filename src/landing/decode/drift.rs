@@ -62,6 +62,8 @@ impl Shape {
     }
 }
 
+const BILLION: u64 = 1_000_000_000;
+
 /// Faults by column (its place in the contract; none: the row as a whole), reason and shape.
 #[derive(Default)]
 pub struct Faults(BTreeMap<(Option<usize>, Reason, Shape), u64>);
@@ -79,13 +81,23 @@ impl Faults {
         counts
     }
 
+    /// Rows in which a needed value of a column is missing.
+    pub fn missing(&self, column: usize) -> u64 {
+        let is_missing = |reason: Reason| matches!(reason, Reason::MissingKey | Reason::MissingValue);
+        self.0.iter().filter(|((of, reason, _), _)| *of == Some(column) && is_missing(*reason)).map(|(_, n)| n).sum()
+    }
+
     fn of_reason(&self, reason: Reason) -> u64 {
         self.0.iter().filter(|((column, of, _), _)| *of == reason && column.is_none()).map(|(_, count)| count).sum()
     }
 
     /// The refusal, if more rows are at fault than the contract allows.
     pub fn judge(&self, contract: &Contract, rows: u64) -> Option<Refusal> {
-        let too_many = |count: u64| count >= contract.drift_rows && count as f64 > contract.drift_share * rows as f64;
+        // In billionths: as a float, 29 of 100 would be more than a share of 0.29.
+        let share = (contract.drift_share * BILLION as f64).round() as u128;
+        let too_many = |count: u64| {
+            count >= contract.drift_rows && u128::from(count) * u128::from(BILLION) > share * u128::from(rows)
+        };
         let unreadable = self.of_reason(Reason::BadEncoding);
         if unreadable > 0 && too_many(unreadable) {
             return Some(Refusal::WrongEncoding {

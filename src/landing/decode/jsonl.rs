@@ -20,6 +20,8 @@ pub fn read(contract: &Contract, window: &mut Window<'_>, mut tally: Tally<'_>) 
     let mut slots: Vec<Slot> = vec![None; contract.columns.len()];
     let mut lines = Lines { number: 0, scanned: 0, max: contract.max_line_bytes };
     let mut seen = Seen::default();
+    let mut present = vec![false; contract.columns.len()];
+    let mut absent = present.len();
     loop {
         match lines.next(window)? {
             Next::End => break,
@@ -28,6 +30,13 @@ pub fn read(contract: &Contract, window: &mut Window<'_>, mut tally: Tally<'_>) 
                 if !bytes.is_empty() {
                     let line = Line { bytes, number, paths: &paths };
                     line.take(&mut tree, &mut slots, &mut seen, &mut tally)?;
+                    // Soon all have been seen, and nothing is left to be done here.
+                    if absent > 0 {
+                        for (present, slot) in present.iter_mut().zip(&slots).filter(|(p, slot)| !**p && slot.is_some())
+                        {
+                            (*present, absent) = (slot.is_some(), absent - 1);
+                        }
+                    }
                 }
                 window.consume(consumed);
             }
@@ -49,6 +58,7 @@ pub fn read(contract: &Contract, window: &mut Window<'_>, mut tally: Tally<'_>) 
         return Err(Refusal::NotLines("no line holds an object".into()).into());
     }
     tally.outcome.unmapped = std::mem::take(&mut tree.unmapped).into_iter().collect();
+    tally.present = Some(present);
     tally.finish()
 }
 

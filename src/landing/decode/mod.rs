@@ -34,7 +34,7 @@ mod window;
 mod tests;
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{Read, Write};
 
 pub use compression::Compression;
 pub use outcome::{DecodeError, Outcome, Reason, Receiver, Refusal, Rejected, SumState};
@@ -82,6 +82,25 @@ pub fn decode(
         DecodeError::Refused(Refusal::Io(what)) => compression.blame(what, source_failed.get()).into(),
         other => other,
     })
+}
+
+/// Writes what a compressed file holds. Blocks.
+pub fn undo(compression: Compression, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), DecodeError> {
+    let source_failed = Cell::new(false);
+    let mut source = compression::Source { input, failed: &source_failed };
+    if compression == Compression::None {
+        std::io::copy(&mut source, output).map_err(|e| Refusal::Io(e.to_string()))?;
+        return Ok(());
+    }
+    let mut content = compression.undo(&mut source)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = content.read(&mut buffer).map_err(|e| compression.blame(e.to_string(), source_failed.get()))?;
+        if read == 0 {
+            return Ok(());
+        }
+        output.write_all(&buffer[..read]).map_err(Error::from)?;
+    }
 }
 
 fn decode_content(

@@ -142,9 +142,12 @@ pub enum Refusal {
     /// A Parquet file that cannot be read.
     Corrupt(String),
     NotLines(String),
+    /// The name, if it can be told: what looks like a header may be a row.
     DuplicateColumn {
-        name: String,
+        name: Option<String>,
     },
+    /// Lines that end in a carriage return alone would all be one.
+    BareReturns,
     UnclosedQuote {
         line: u64,
     },
@@ -187,6 +190,7 @@ impl Refusal {
             Refusal::NotLines(_) => {
                 "write one JSON object per line, without brackets or commas around them (JSON Lines)"
             }
+            Refusal::BareReturns => "end each line with a line feed, or with a carriage return and a line feed",
             Refusal::DuplicateColumn { .. } => "give each column of the export its own name",
             Refusal::UnclosedQuote { .. } => "the file was cut, or a quote inside a value is not doubled",
             Refusal::HeaderTooLong { .. } => "the first line must be the header; are line endings missing?",
@@ -207,7 +211,9 @@ impl fmt::Display for Refusal {
             Refusal::CorruptCompression(what) => write!(f, "cut or corrupt compression: {what}"),
             Refusal::Corrupt(what) => write!(f, "cut or corrupt file: {what}"),
             Refusal::NotLines(what) => write!(f, "not JSON Lines: {what}"),
-            Refusal::DuplicateColumn { name } => write!(f, "column `{name}` stands twice in the header"),
+            Refusal::DuplicateColumn { name: Some(name) } => write!(f, "column `{name}` stands twice in the header"),
+            Refusal::DuplicateColumn { name: None } => f.write_str("a column stands twice in the header"),
+            Refusal::BareReturns => f.write_str("the header holds a carriage return without a line feed"),
             Refusal::UnclosedQuote { line } => write!(f, "a quote opened in the row of line {line} never closes"),
             Refusal::HeaderTooLong { max_line_bytes } => {
                 write!(f, "the header is longer than {max_line_bytes} bytes")
@@ -234,7 +240,11 @@ impl fmt::Display for Refusal {
                 if let Some(column) = column {
                     write!(f, "column `{column}`: ")?;
                 }
-                write!(f, "expected {expected}; found {found}; {rejected} of {rows} rows do not follow the contract")
+                write!(f, "expected {expected}; found {found}")?;
+                if *rows > 0 {
+                    write!(f, "; {rejected} of {rows} rows do not follow the contract")?;
+                }
+                Ok(())
             }
             Refusal::Io(what) => write!(f, "the file could not be read: {what}"),
         }

@@ -102,7 +102,7 @@ fn bind(contract: &Contract, schema: &Schema) -> Decoded<Vec<Binding>> {
     }
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Refusal::DuplicateColumn { name: pair[0].clone() }.into());
+        return Err(Refusal::DuplicateColumn { name: Some(pair[0].clone()) }.into());
     }
     Ok(bound)
 }
@@ -249,7 +249,7 @@ impl Row for ParquetRow<'_> {
     fn cell<'r>(&'r self, column: usize, scratch: &'r mut String) -> Result<Cell<'r>, Reason> {
         let values = &self.columns[column];
         let at = self.at;
-        if values.array().is_null(at) {
+        if is_missing(values.array(), at) {
             return Ok(Cell::Absent);
         }
         let tail = &self.bound[column].tail;
@@ -314,13 +314,18 @@ impl ParquetRow<'_> {
     }
 }
 
+/// A column of the type Null has no mask that would say so: writers choose it where a column holds no value at all.
+fn is_missing(array: &dyn Array, at: usize) -> bool {
+    array.data_type() == &DataType::Null || array.is_null(at)
+}
+
 fn write_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
 /// A value as JSON text; everything that is neither number, truth value nor nested is a string.
 fn write_json(array: &dyn Array, at: usize, out: &mut String) -> Result<(), Reason> {
-    if array.is_null(at) {
+    if is_missing(array, at) {
         out.push_str("null");
         return Ok(());
     }

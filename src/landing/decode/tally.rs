@@ -14,7 +14,7 @@ use arrow::record_batch::RecordBatch;
 use super::Settings;
 use super::columns::ColumnBuffer;
 use super::drift::{Faults, Shape};
-use super::outcome::{Decoded, Outcome, Reason, Receiver, Rejected, SumState};
+use super::outcome::{Decoded, Outcome, Reason, Receiver, Refusal, Rejected, SumState};
 use super::value;
 use crate::contract::{ColumnType, Contract, DateFormat, ValueMap};
 use crate::error::{Error, Result};
@@ -65,6 +65,8 @@ pub struct Tally<'a> {
     faults: Faults,
     scratch: String,
     pub outcome: Outcome,
+    /// Of each column: whether any row had it. Formats without a header keep this.
+    pub present: Option<Vec<bool>>,
 }
 
 /// What is asked of a column besides its type.
@@ -118,6 +120,7 @@ impl<'a> Tally<'a> {
             faults: Faults::default(),
             scratch: String::new(),
             outcome: Outcome::default(),
+            present: None,
             contract,
             settings,
             receiver,
@@ -275,6 +278,9 @@ impl<'a> Tally<'a> {
     /// After the last row: the counts, unless too many rows were at fault.
     pub fn finish(mut self) -> Decoded<Outcome> {
         self.flush()?;
+        if let Some(refusal) = self.missing_columns() {
+            return Err(refusal.into());
+        }
         if let Some(refusal) = self.faults.judge(self.contract, self.outcome.rows_read) {
             return Err(refusal.into());
         }
@@ -286,8 +292,25 @@ impl<'a> Tally<'a> {
             .into_iter()
             .map(|((column, reason), count)| ((column.and_then(name), reason), count))
             .collect::<BTreeMap<_, _>>();
-        outcome.sums = self.sums.into_iter().map(|sum| (sum.name.clone(), sum.state())).collect();
+        outcome.sums = self
+            .sums
+            .into_iter()
+            .filter(|sum| sum.column.is_some())
+            .map(|sum| (sum.name.clone(), sum.state()))
+            .collect();
         Ok(outcome)
+    }
+}
+
+impl Tally<'_> {
+    /// Needed columns that no row had. Of a single row nobody can say whether its column or its value is missing: it is in quarantine.
+    fn missing_columns(&self) -> Option<Refusal> {
+        let present = self.present.as_ref()?;
+        let columns = || self.contract.columns.iter().map(|column| column.source.text.clone()).enumerate();
+        let missing: Vec<String> =
+            columns().filter(|(i, _)| !present[*i] && self.faults.missing(*i) >= 2).map(|(_, name)| name).collect();
+        let found = columns().filter(|(i, _)| present[*i]).map(|(_, name)| name).collect();
+        (!missing.is_empty()).then_some(Refusal::MissingColumns { missing, found })
     }
 }
 
