@@ -20,7 +20,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, SortExpr, TableProviderFilterPushDown};
 use datafusion::physical_expr::{LexOrdering, create_lex_ordering};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 use datafusion::prelude::SessionContext;
 use object_store::ObjectMeta;
 use object_store::path::Path;
@@ -142,10 +142,6 @@ impl TableProvider for FilesTable {
                 };
                 let mut partitioned = PartitionedFile::from(meta);
                 partitioned.partition_values = file.constants.clone();
-                if !self.order.is_empty() {
-                    // A file with a range is not cut further. Cut to pieces, a sorted file would have to be merged or sorted again.
-                    partitioned = partitioned.with_range(0, file.bytes as i64);
-                }
                 if !file.skip.is_empty() {
                     partitioned = partitioned.with_extension(ParquetRowSelection::new(all_but(&file.skip, file.rows)));
                 }
@@ -161,6 +157,8 @@ impl TableProvider for FilesTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .with_output_ordering(ordering)
+            // Where this is said, a file is not cut: the pieces of a sorted one would have to be merged, or sorted again.
+            .with_output_partitioning((!self.order.is_empty()).then_some(Partitioning::UnknownPartitioning(1)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }

@@ -1,10 +1,11 @@
--- By department first: what a journey needs of its single steps is then a few rows.
+-- By department first: what a journey needs of its single steps is then a few rows. The customer stands in the key
+-- because touchpoints come in the order of customers: the engine then groups one customer at a time.
 with stays as (
 
     select
+        customer_id,
         journey_id,
         department,
-        max(customer_id) as customer_id,
         min(step) as first_step,
         max(step) as last_step,
         count(*) as touchpoints,
@@ -15,7 +16,7 @@ with stays as (
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at
     from warehouse.fct_touchpoint
-    group by journey_id, department
+    group by customer_id, journey_id, department
 
 ),
 
@@ -54,8 +55,8 @@ ranked as (
 journeys as (
 
     select
+        customer_id,
         journey_id,
-        max(customer_id) as customer_id,
         -- As many places as there are departments in dim_department.
         max(case when position = 1 then department end)
         || coalesce(' > ' || max(case when position = 2 then department end), '')
@@ -74,7 +75,7 @@ journeys as (
         min(started_at) as started_at,
         max(ended_at) as ended_at
     from ranked
-    group by journey_id
+    group by customer_id, journey_id
 
 ),
 

@@ -86,8 +86,8 @@ netted as (
         *,
         -- The order's tax is spread over its lines by their share of the total.
         case
-            when line_total_eur is null then null
             when total_price = 0 then 0
+            when line_total_eur is null then null
             else div_round(line_total_eur * net_price, total_price, 2)
         end as line_net_eur
     from joined

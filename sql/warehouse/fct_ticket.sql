@@ -20,6 +20,7 @@ counted as (
         sum(case when is_reply then 1 else 0 end) as replies,
         sum(case when is_follow_up then 1 else 0 end) as follow_ups,
         min(case when is_reply then happened_at end) as first_reply_at,
+        min(case when is_staff_comment then happened_at end) as first_staff_comment_at,
         min(case when is_solve then happened_at end) as solved_at,
         max(case when is_solve then happened_at end) as last_solved_at,
         min(case when is_reopen then happened_at end) as first_reopened_at
@@ -74,6 +75,7 @@ final as (
         tickets.is_refund_request,
         tickets.opened_at,
         counted.first_reply_at,
+        counted.first_staff_comment_at,
         counted.solved_at,
         counted.last_solved_at,
         second_transfers.second_transfer_at,

@@ -54,6 +54,7 @@ classified as (
         audits.author_id,
         audits.happened_at,
         tickets.opened_department,
+        audits.comments = 1 as is_comment,
         audits.comments = 1
         and audits.creates = 0
         and (tickets.has_creation or audits.happened_at > tickets.opened_at) as is_later_comment,
@@ -85,6 +86,10 @@ final as (
             classified.is_later_comment and not classified.is_by_requester and classified.is_by_staff, false
         ) as is_reply,
         coalesce(classified.is_later_comment and classified.is_by_requester, false) as is_follow_up,
+        -- With the opening one: who opens a ticket for somebody on the phone has answered already.
+        coalesce(
+            classified.is_comment and not classified.is_by_requester and classified.is_by_staff, false
+        ) as is_staff_comment,
         classified.is_transfer,
         classified.is_reopen,
         classified.is_solve,

@@ -55,7 +55,11 @@ final as (
         tickets.customer_id,
         tickets.order_id,
         ordered.happened_at as open_from,
-        case when ordered.row_after_ticket_id = ordered.ticket_id then ordered.row_after_at end as open_until
+        -- A ticket that is solved by now, although no audit tells when, was open until its last change at most.
+        case
+            when ordered.row_after_ticket_id = ordered.ticket_id then ordered.row_after_at
+            when tickets.status in ('solved', 'closed') then tickets.updated_at
+        end as open_until
     from warehouse.int_ticket as tickets
     inner join ordered on ordered.ticket_id = tickets.ticket_id
     where ordered.is_opening

@@ -73,9 +73,9 @@ fn memory(project: &Project, args: &RunArgs) -> Result<usize> {
         }
         None => project.memory.unwrap_or_else(|| total_memory() / 2),
     };
-    const LEAST: u64 = 64 << 20;
+    const LEAST: u64 = 128 << 20;
     if bytes < LEAST {
-        return Err(Error::config("--memory must be at least 64MiB"));
+        return Err(Error::config("--memory must be at least 128MiB"));
     }
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }

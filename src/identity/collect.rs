@@ -1,5 +1,8 @@
 //! Person records from staging, as each pipeline's `person` block says.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
@@ -57,17 +60,17 @@ pub async fn records(
     let doing = format!("reading the person records of {}", object.contract.label());
     let frame = context.sql(&query(object, person, table)).await.map_err(|e| engine::failed(&doing, &e))?;
     let mut stream = frame.execute_stream().await.map_err(|e| engine::failed(&doing, &e))?;
-    let mut raws = Vec::new();
+    let (mut raws, mut shared) = (Vec::new(), Shared::default());
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|e| engine::failed(&doing, &e))?;
-        read(&batch, object, person, first_seen, default_country, &mut raws)?;
+        read(&batch, object, person, first_seen, default_country, &mut shared, &mut raws)?;
     }
     let phones =
         Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
     Ok(raws
         .into_iter()
         .map(|raw| {
-            let phone = raw.phone.and_then(|(text, region)| phones.get(&text, region));
+            let phone = raw.phone.and_then(|(text, region)| phones.get(&text, region)).map(Into::into);
             Record { phone, ..raw.record }
         })
         .collect())
@@ -79,6 +82,7 @@ fn read(
     person: &Person,
     first_seen: &FirstSeen,
     default_country: &str,
+    shared: &mut Shared,
     raws: &mut Vec<Raw>,
 ) -> Result<()> {
     let contract = &object.contract;
@@ -97,6 +101,7 @@ fn read(
     };
     let rows = column(batch, ROW_COLUMN)?.as_primitive::<Int64Type>().clone();
     let keys = keys(batch, &contract.key)?;
+    let (system, object): (Arc<str>, Arc<str>) = (contract.system.as_str().into(), contract.object.as_str().into());
     for (i, key) in keys.into_iter().enumerate() {
         let get = |texts: &Option<Texts>| texts.as_ref().and_then(|t| t.get(i));
         let name = names.iter().filter_map(|n| n.get(i)).map(|n| n.trim().to_string()).filter(|n| !n.is_empty());
@@ -104,28 +109,32 @@ fn read(
         let own_country = get(&country);
         let region = normalise::region(own_country.as_deref(), default_country);
         let holder = get(&holder).and_then(|h| normalise::email(&h));
+        if person.one_holder_per.is_some() && holder.is_none() {
+            // Blanks of any kind are no e-mail: nobody is known by them.
+            continue;
+        }
         raws.push(Raw {
             phone: get(&phone).filter(|p| !p.trim().is_empty()).map(|p| (p, region)),
             record: Record {
-                system: contract.system.clone(),
-                object: contract.object.clone(),
-                id: ids.iter().filter_map(|t| t.get(i)).collect::<Vec<_>>().join("\u{1f}"),
+                system: system.clone(),
+                object: object.clone(),
+                id: ids.iter().filter_map(|t| t.get(i)).collect::<Vec<_>>().join("\u{1f}").into(),
                 first_rank: first_seen.of(key),
-                name: (!name.is_empty()).then_some(name),
-                email: get(&email).and_then(|e| normalise::email(&e)),
+                name: (!name.is_empty()).then(|| name.into()),
+                email: get(&email).and_then(|e| normalise::email(&e)).map(Into::into),
                 phone: None,
-                street: get(&street),
-                postcode: get(&postcode),
-                city: get(&city),
-                country: own_country,
+                street: get(&street).map(Into::into),
+                postcode: shared.text(get(&postcode)),
+                city: shared.text(get(&city)),
+                country: shared.text(own_country),
                 first_seen_at: created.as_ref().and_then(|c| {
                     let times = c.as_primitive::<TimestampMicrosecondType>();
                     (!times.is_null(i)).then(|| times.value(i))
                 }),
-                holder,
+                holder: holder.map(Into::into),
                 links_by_email: person.links.contains(&Evidence::Email),
                 links_by_phone: person.links.contains(&Evidence::Phone),
-                batch: batches.get(i).unwrap_or_default(),
+                batch: shared.text(batches.get(i)).unwrap_or_default(),
                 row: rows.value(i),
             },
         });
@@ -135,6 +144,22 @@ fn read(
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a arrow::array::ArrayRef> {
     batch.column_by_name(name).ok_or_else(|| Error::failed(format!("the person records have no column `{name}`")))
+}
+
+/// Texts that many records have, each held once.
+#[derive(Default)]
+struct Shared(HashSet<Arc<str>>);
+
+impl Shared {
+    fn text(&mut self, text: Option<String>) -> Option<Arc<str>> {
+        let text = text?;
+        if let Some(held) = self.0.get(text.as_str()) {
+            return Some(held.clone());
+        }
+        let held: Arc<str> = text.into();
+        self.0.insert(held.clone());
+        Some(held)
+    }
 }
 
 /// A column as text, whatever its type.

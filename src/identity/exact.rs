@@ -1,13 +1,13 @@
 //! Exact rules: records that share an e-mail or a phone number are one person, unless too many share it.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Blocked, Link, Record, Resolution, ids};
 use crate::config::project::Evidence;
 
 /// Links, clusters and names the records. Their order does not matter.
 pub fn resolve(mut records: Vec<Record>, max_holders: u64) -> Resolution {
-    records.sort_by(|a, b| (&a.system, &a.object, &a.id).cmp(&(&b.system, &b.object, &b.id)));
+    records.sort_unstable_by(|a, b| (&a.system, &a.object, &a.id).cmp(&(&b.system, &b.object, &b.id)));
     let (mut links, mut blocked) = (Vec::new(), Vec::new());
     for (kind, name, rule) in [(Evidence::Email, "email", "email_exact"), (Evidence::Phone, "phone", "phone_exact")] {
         let mut holders: Vec<(&str, usize)> =
@@ -52,23 +52,27 @@ fn count_holders(records: &[Record], group: &[(&str, usize)]) -> u64 {
 }
 
 /// The customer id of each record: made from the oldest record of its cluster.
-fn name_clusters(records: &[Record], forest: &mut Forest) -> Vec<String> {
-    let mut oldest: BTreeMap<usize, usize> = BTreeMap::new();
+fn name_clusters(records: &[Record], forest: &mut Forest) -> Vec<Arc<str>> {
+    // Of each root: the oldest record of its cluster. Other places stay as they are.
+    let mut oldest: Vec<usize> = (0..records.len()).collect();
     for i in 0..records.len() {
-        let root = forest.root(i);
-        let held = oldest.entry(root).or_insert(i);
+        let held = &mut oldest[forest.root(i)];
         if records[i].seniority() < records[*held].seniority() {
             *held = i;
         }
     }
-    let mut order: Vec<(usize, usize)> = oldest.into_iter().collect();
-    order.sort_by(|a, b| records[a.1].seniority().cmp(&records[b.1].seniority()));
+    let mut order: Vec<(usize, usize)> =
+        (0..records.len()).filter(|i| forest.root(*i) == *i).map(|root| (root, oldest[root])).collect();
+    order.sort_unstable_by(|a, b| records[a.1].seniority().cmp(&records[b.1].seniority()));
     let names = ids::assign(order.iter().map(|(_, i)| {
         let r = &records[*i];
-        (r.system.as_str(), r.object.as_str(), r.id.as_str())
+        (&*r.system, &*r.object, &*r.id)
     }));
-    let by_root: BTreeMap<usize, String> = order.iter().map(|(root, _)| *root).zip(names).collect();
-    (0..records.len()).map(|i| by_root.get(&forest.root(i)).cloned().unwrap_or_default()).collect()
+    let mut by_root: Vec<Arc<str>> = vec![Arc::from(""); records.len()];
+    for ((root, _), name) in order.into_iter().zip(names) {
+        by_root[root] = name.into();
+    }
+    (0..records.len()).map(|i| by_root[forest.root(i)].clone()).collect()
 }
 
 /// Union-find.
@@ -119,13 +123,13 @@ mod tests {
             holder: None,
             links_by_email: true,
             links_by_phone: true,
-            batch: String::new(),
+            batch: "".into(),
             row: 0,
         }
     }
 
     fn customer_of<'a>(resolution: &'a Resolution, id: &str) -> &'a str {
-        let at = resolution.records.iter().position(|r| r.id == id).unwrap();
+        let at = resolution.records.iter().position(|r| *r.id == *id).unwrap();
         &resolution.customers[at]
     }
 

@@ -1,6 +1,6 @@
 //! Customer ids: 12 characters, a pure function of the oldest record, in an order that text and number share.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 
@@ -25,7 +25,7 @@ pub fn customer_id(system: &str, object: &str, record: &str, attempt: u32) -> St
 
 /// Names for the oldest records, given oldest first. Where two would get one name, the younger is hashed again.
 pub fn assign<'a>(oldest: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> Vec<String> {
-    let mut taken = BTreeSet::new();
+    let mut taken = HashSet::new();
     oldest
         .map(|(system, object, record)| {
             let mut attempt = 0;

@@ -11,31 +11,33 @@ pub mod ids;
 pub mod normalise;
 pub mod tables;
 
+use std::sync::Arc;
+
 use crate::config::project::Evidence;
 
-/// One person record of a source, with its evidence normalised.
+/// One person record of a source, with its evidence normalised. What many records share is held once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    pub system: String,
-    pub object: String,
-    pub id: String,
+    pub system: Arc<str>,
+    pub object: Arc<str>,
+    pub id: Box<str>,
     /// Place in file order of the first file that held it.
     pub first_rank: u32,
-    pub name: Option<String>,
-    pub email: Option<String>,
+    pub name: Option<Box<str>>,
+    pub email: Option<Box<str>>,
     /// E.164
-    pub phone: Option<String>,
-    pub street: Option<String>,
-    pub postcode: Option<String>,
-    pub city: Option<String>,
-    pub country: Option<String>,
+    pub phone: Option<Box<str>>,
+    pub street: Option<Box<str>>,
+    pub postcode: Option<Arc<str>>,
+    pub city: Option<Arc<str>>,
+    pub country: Option<Arc<str>>,
     /// Microseconds since 1970.
     pub first_seen_at: Option<i64>,
     /// Records of one object with the same value here count as one holder of evidence.
-    pub holder: Option<String>,
+    pub holder: Option<Box<str>>,
     pub links_by_email: bool,
     pub links_by_phone: bool,
-    pub batch: String,
+    pub batch: Arc<str>,
     pub row: i64,
 }
 
@@ -79,7 +81,7 @@ pub struct Resolution {
     /// In (system, object, id) order.
     pub records: Vec<Record>,
     /// Of each record.
-    pub customers: Vec<String>,
+    pub customers: Vec<Arc<str>>,
     pub links: Vec<Link>,
     pub blocked: Vec<Blocked>,
 }

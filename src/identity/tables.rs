@@ -147,9 +147,9 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     let record = chunks(records.len(), |range| {
         let part = &records[range];
         RECORD.batch(vec![
-            texts(part.iter().map(|r| Some(r.system.as_str()))),
-            texts(part.iter().map(|r| Some(r.object.as_str()))),
-            texts(part.iter().map(|r| Some(r.id.as_str()))),
+            texts(part.iter().map(|r| Some(&*r.system))),
+            texts(part.iter().map(|r| Some(&*r.object))),
+            texts(part.iter().map(|r| Some(&*r.id))),
             texts(part.iter().map(|r| r.name.as_deref())),
             texts(part.iter().map(|r| r.email.as_deref())),
             texts(part.iter().map(|r| r.phone.as_deref())),
@@ -158,7 +158,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
             texts(part.iter().map(|r| r.city.as_deref())),
             texts(part.iter().map(|r| r.country.as_deref())),
             Arc::new(TimestampMicrosecondArray::from_iter(part.iter().map(|r| r.first_seen_at)).with_timezone("UTC")),
-            texts(part.iter().map(|r| Some(r.batch.as_str()))),
+            texts(part.iter().map(|r| Some(&*r.batch))),
             Arc::new(Int64Array::from_iter_values(part.iter().map(|r| r.row))),
         ])
     })?;
@@ -167,11 +167,11 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     by_customer.sort_by(|a, b| resolution.customers[*a].cmp(&resolution.customers[*b]));
     let xref = chunks(by_customer.len(), |range| {
         let part: Vec<(&Record, &str)> =
-            by_customer[range].iter().map(|i| (&records[*i], resolution.customers[*i].as_str())).collect();
+            by_customer[range].iter().map(|i| (&records[*i], &*resolution.customers[*i])).collect();
         XREF.batch(vec![
-            texts(part.iter().map(|(r, _)| Some(r.system.as_str()))),
-            texts(part.iter().map(|(r, _)| Some(r.object.as_str()))),
-            texts(part.iter().map(|(r, _)| Some(r.id.as_str()))),
+            texts(part.iter().map(|(r, _)| Some(&*r.system))),
+            texts(part.iter().map(|(r, _)| Some(&*r.object))),
+            texts(part.iter().map(|(r, _)| Some(&*r.id))),
             texts(part.iter().map(|(_, c)| Some(*c))),
             texts(part.iter().map(|(r, _)| r.email.as_deref())),
             texts(part.iter().map(|(r, _)| r.phone.as_deref())),
@@ -195,7 +195,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
             Arc::new(Float64Array::from_iter_values(part.iter().map(|_| 1.0))),
             texts(part.iter().map(|l| {
                 let (left, right) = (&records[l.left], &records[l.right]);
-                Some(if left.first_rank > right.first_rank { left.batch.as_str() } else { right.batch.as_str() })
+                Some(if left.first_rank > right.first_rank { &*left.batch } else { &*right.batch })
             })),
         ])
     })?;

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -75,16 +74,20 @@ pub struct Newest {
     pub first_seen: FirstSeen,
 }
 
-/// The first file, by rank, that held a key.
+/// The first file, by rank, that held a key. Kept of person records only: their age names a customer.
 #[derive(Debug, Default)]
 pub struct FirstSeen {
     default: u32,
-    known: HashMap<u128, u32, KeyHash>,
+    /// Sorted by key.
+    known: Vec<(u128, u32)>,
 }
 
 impl FirstSeen {
     pub fn of(&self, key: u128) -> u32 {
-        self.known.get(&key).copied().unwrap_or(self.default)
+        match self.known.binary_search_by_key(&key, |(known, _)| *known) {
+            Ok(at) => self.known[at].1,
+            Err(_) => self.default,
+        }
     }
 }
 
@@ -102,57 +105,87 @@ impl Hasher for Spread {
     fn write(&mut self, _: &[u8]) {}
 
     fn write_u128(&mut self, key: u128) {
-        let mixed = ((key >> 64) as u64 ^ key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
+        self.0 = spread(key);
     }
 }
 
-#[derive(Clone, Copy)]
+fn spread(key: u128) -> u64 {
+    let mixed = ((key >> 64) as u64 ^ key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ (mixed >> 32)
+}
+
+/// One row of a batch.
 struct Version {
+    key: u128,
     cursor: i128,
     batch: u32,
-    row: u64,
-    first: u32,
+    row: u32,
 }
 
 impl Version {
-    fn beats(&self, other: &Version) -> bool {
-        (self.cursor, self.batch, self.row) > (other.cursor, other.batch, other.row)
+    /// Versions of one key, the one that counts last.
+    fn place(&self) -> (u128, i128, u32, u32) {
+        (self.key, self.cursor, self.batch, self.row)
     }
 }
 
-/// Finds the rows that are superseded.
-pub async fn resolve(store: &Store, contract: &Contract, sequence: &Sequence) -> Result<Newest> {
+/// Bytes of versions that are looked at together, where nobody says otherwise.
+pub const BUDGET: usize = 64 << 20;
+/// With fewer, reading the keys again and again would take too long.
+pub const LEAST: usize = 16 << 20;
+
+/// Finds the rows that are superseded. Of more rows than fit into `budget` bytes, the keys are gone through in several passes, each with its share of them.
+pub async fn resolve(
+    store: &Store,
+    contract: &Contract,
+    sequence: &Sequence,
+    is_person: bool,
+    budget: usize,
+) -> Result<Newest> {
     let batches = &sequence.batches;
     let mut newest = Newest { superseded: vec![Vec::new(); batches.len()], ..Newest::default() };
-    let Some(largest) = (0..batches.len()).max_by_key(|i| (batches[*i].landed.rows, *i)) else {
-        return Ok(newest);
-    };
-    let mut versions: HashMap<u128, Version, KeyHash> = HashMap::default();
-    for (i, batch) in batches.iter().enumerate().filter(|(i, _)| *i != largest) {
-        hash_batch(store, contract, batch, i, &mut versions, &mut newest.superseded).await?;
-    }
-    // The largest batch (the backlog of the first night, as a rule) need not be held if its keys ascend.
-    let before = (versions.clone(), newest.superseded.clone());
-    match probe(store, contract, &batches[largest], largest, &mut versions, &mut newest.superseded).await? {
-        Some(own_keys) => {
-            newest.keys = versions.len() as u64 + own_keys;
+    let Some(largest) = batches.iter().max_by_key(|batch| batch.landed.rows) else { return Ok(newest) };
+    newest.first_seen.default = largest.first_rank;
+    let rows: u64 = batches.iter().map(|batch| batch.landed.rows).sum();
+    let passes = (rows as usize * size_of::<Version>()).div_ceil(budget).max(1) as u64;
+    for pass in 0..passes {
+        let mut versions = Vec::with_capacity((rows / passes + rows / passes / 8) as usize);
+        for (i, batch) in batches.iter().enumerate() {
+            let mut reader = KeyReader::open(store, contract, batch).await?;
+            let mut row = 0;
+            while let Some((keys, cursors)) = reader.next().await? {
+                for (key, cursor) in keys.into_iter().zip(cursors) {
+                    if passes == 1 || spread(key) % passes == pass {
+                        versions.push(Version { key, cursor, batch: i as u32, row });
+                    }
+                    row += 1;
+                }
+            }
         }
-        None => {
-            (versions, newest.superseded) = before;
-            hash_batch(store, contract, &batches[largest], largest, &mut versions, &mut newest.superseded).await?;
-            newest.keys = versions.len() as u64;
-        }
+        settle(versions, batches, is_person, &mut newest);
     }
     for positions in &mut newest.superseded {
         positions.sort_unstable();
     }
+    newest.first_seen.known.sort_unstable();
     keep_versions(store, contract, sequence, &mut newest).await?;
-    newest.first_seen = FirstSeen {
-        default: batches[largest].first_rank,
-        known: versions.into_iter().map(|(key, v)| (key, v.first)).collect(),
-    };
     Ok(newest)
+}
+
+/// The last version of each key counts, the others are superseded.
+fn settle(mut versions: Vec<Version>, batches: &[Ranked], is_person: bool, newest: &mut Newest) {
+    // Stable, because it makes use of what is in order: most extracts come by ascending key.
+    versions.sort_by_key(Version::place);
+    for of_key in versions.chunk_by(|a, b| a.key == b.key) {
+        newest.keys += 1;
+        for version in &of_key[..of_key.len() - 1] {
+            newest.superseded[version.batch as usize].push(u64::from(version.row));
+        }
+        let first = of_key.iter().map(|version| batches[version.batch as usize].first_rank).min();
+        if let Some(first) = first.filter(|first| is_person && *first != newest.first_seen.default) {
+            newest.first_seen.known.push((of_key[0].key, first));
+        }
+    }
 }
 
 /// Keys of a full snapshot whose rows went to quarantine, and which therefore keep their version before.
@@ -302,79 +335,13 @@ async fn read_quarantined(store: &Store, contract: &Contract, file: &DataFile, o
 /// Rows in quarantine that are no version of any key.
 const NOBODYS: [Reason; 2] = [Reason::RepeatedHeader, Reason::MissingKey];
 
-async fn hash_batch(
-    store: &Store,
-    contract: &Contract,
-    batch: &Ranked,
-    index: usize,
-    versions: &mut HashMap<u128, Version, KeyHash>,
-    superseded: &mut [Vec<u64>],
-) -> Result<()> {
-    let mut reader = KeyReader::open(store, contract, batch).await?;
-    let mut row = 0;
-    while let Some((keys, cursors)) = reader.next().await? {
-        for (key, cursor) in keys.into_iter().zip(cursors) {
-            let mine = Version { cursor, batch: index as u32, row, first: batch.first_rank };
-            match versions.entry(key) {
-                Entry::Vacant(slot) => {
-                    slot.insert(mine);
-                }
-                Entry::Occupied(mut slot) => settle(slot.get_mut(), mine, superseded),
-            }
-            row += 1;
-        }
-    }
-    Ok(())
-}
-
-/// The loser is superseded; the winner remembers the first file of both.
-fn settle(held: &mut Version, mine: Version, superseded: &mut [Vec<u64>]) {
-    let first = held.first.min(mine.first);
-    let (winner, loser) = if mine.beats(held) { (mine, *held) } else { (*held, mine) };
-    superseded[loser.batch as usize].push(loser.row);
-    *held = Version { first, ..winner };
-}
-
-/// Reads a batch whose keys ascend against those held; None where they do not ascend.
-async fn probe(
-    store: &Store,
-    contract: &Contract,
-    batch: &Ranked,
-    index: usize,
-    versions: &mut HashMap<u128, Version, KeyHash>,
-    superseded: &mut [Vec<u64>],
-) -> Result<Option<u64>> {
-    let mut reader = KeyReader::open(store, contract, batch).await?;
-    if !reader.numeric {
-        return Ok(None);
-    }
-    let (mut row, mut own, mut last) = (0, 0, None);
-    while let Some((keys, cursors)) = reader.next().await? {
-        for (key, cursor) in keys.into_iter().zip(cursors) {
-            if key & HASHED != 0 || last.is_some_and(|l| key <= l) {
-                return Ok(None);
-            }
-            last = Some(key);
-            let mine = Version { cursor, batch: index as u32, row, first: batch.first_rank };
-            match versions.get_mut(&key) {
-                Some(held) => settle(held, mine, superseded),
-                None => own += 1,
-            }
-            row += 1;
-        }
-    }
-    Ok(Some(own))
-}
-
-/// Marks keys that are hashes; numbers have it clear.
+/// Marks keys that are hashes: a number is never taken for one.
 const HASHED: u128 = 1 << 127;
 
 struct KeyReader {
     stream: ParquetRecordBatchStream<ObjectReader>,
     keys: Vec<String>,
     cursor: Option<String>,
-    /// One key column, so that its order may be the file's.
-    numeric: bool,
     label: String,
 }
 
@@ -415,13 +382,7 @@ impl KeyReader {
         let wanted: Vec<&str> = contract.key.iter().chain(&contract.cursor).map(String::as_str).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
         let stream = builder.with_projection(mask).with_batch_size(65_536).build().map_err(broken)?;
-        Ok(KeyReader {
-            stream,
-            keys: contract.key.clone(),
-            cursor: contract.cursor.clone(),
-            numeric: contract.key.len() == 1,
-            label,
-        })
+        Ok(KeyReader { stream, keys: contract.key.clone(), cursor: contract.cursor.clone(), label })
     }
 
     async fn next(&mut self) -> Result<Option<(Vec<u128>, Vec<i128>)>> {
@@ -471,7 +432,7 @@ fn number_key(n: i64) -> u128 {
     (n as u64 ^ (1 << 63)) as u128
 }
 
-/// Texts of digits are numbers (that is what shops' ids are), so that ascending files need no table.
+/// Texts of digits are numbers: that is what shops' ids are, and so files with ascending ids are in order.
 fn text_key(text: &str) -> u128 {
     let digits = text.as_bytes();
     if (1..=18).contains(&digits.len()) && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit) {
@@ -517,14 +478,18 @@ mod tests {
 
     #[test]
     fn the_greater_cursor_wins_then_the_later_file_then_the_later_row() {
-        let mut superseded = vec![Vec::new(), Vec::new()];
-        let at = |cursor, batch, row| Version { cursor, batch, row, first: batch };
-        let mut held = at(5, 0, 0);
-        settle(&mut held, at(5, 1, 3), &mut superseded);
-        assert_eq!((held.batch, held.row, held.first), (1, 3, 0));
-        settle(&mut held, at(4, 1, 9), &mut superseded);
-        assert_eq!((held.batch, held.row), (1, 3));
-        settle(&mut held, at(5, 1, 10), &mut superseded);
-        assert_eq!(superseded, [vec![0], vec![9, 3]]);
+        let file = DataFile { path: String::new(), sha256: String::new(), bytes: 0, rows: 0 };
+        let batch =
+            |rank| Ranked { id: String::new(), landed: file.clone(), quarantined: None, rank, first_rank: rank };
+        let at = |key, cursor, batch, row| Version { key, cursor, batch, row };
+        let mut newest = Newest { superseded: vec![Vec::new(), Vec::new()], ..Newest::default() };
+        let versions =
+            vec![at(7, 5, 0, 0), at(7, 5, 1, 3), at(7, 4, 1, 9), at(7, 5, 1, 10), at(8, 0, 1, 1), at(9, 9, 0, 2)];
+        newest.first_seen.default = 1;
+        settle(versions, &[batch(0), batch(1)], true, &mut newest);
+        newest.superseded.iter_mut().for_each(|rows| rows.sort_unstable());
+        assert_eq!(newest.superseded, [vec![0], vec![3, 9]]);
+        assert_eq!(newest.keys, 3);
+        assert_eq!([7, 8, 9].map(|key| newest.first_seen.of(key)), [0, 1, 0]);
     }
 }

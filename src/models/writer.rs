@@ -31,7 +31,7 @@ pub const ROW_GROUP_ROWS: usize = 131_072;
 /// The largest dictionary of a column in a row group: some thousand values.
 const DICTIONARY_BYTES: usize = 128 << 10;
 /// Row groups that are encoded at once; each holds its rows until it is appended.
-const GROUPS_IN_FLIGHT: usize = 2;
+const GROUPS_IN_FLIGHT: usize = 1;
 
 /// A finished local file.
 #[derive(Debug, Clone)]

@@ -34,8 +34,11 @@ use crate::output::Bar;
 use crate::sinks::delta;
 use crate::store::Store;
 
-/// Models that are built at once. More would share the memory limit in smaller parts.
-const AT_ONCE: usize = 2;
+/// Models that are built beside one another. Each keeps two threads busy by itself; with more at once, each gets a smaller part of the memory and spills
+/// sooner. Identity runs beside them: most of it is one thread's work.
+pub fn at_once(threads: usize) -> usize {
+    (threads / 2).max(1)
+}
 
 /// The node that makes all identity tables.
 pub const IDENTITY: &str = "identity";
@@ -52,6 +55,7 @@ pub struct Site {
     pub fingerprints: Fingerprints,
     pub previous: Option<Manifest>,
     pub run: u64,
+    pub at_once: usize,
     pub yield_: Mutex<Yield>,
 }
 
@@ -173,11 +177,12 @@ pub async fn build(
             *readers.entry(need.clone()).or_default() += 1;
         }
     }
+    let mut identity_runs = false;
     let depth = depths(&waiting);
     let needs_of = waiting.clone();
     let mut running: JoinSet<Result<String>> = JoinSet::new();
     loop {
-        while running.len() < std::env::var("AT_ONCE").ok().and_then(|v| v.parse().ok()).unwrap_or(AT_ONCE) {
+        while running.len() < site.at_once + usize::from(identity_runs) {
             // Of those that could start, the one with the longest way still to go behind it.
             let next = waiting
                 .iter()
@@ -188,6 +193,7 @@ pub async fn build(
             waiting.remove(&name);
             if name == IDENTITY {
                 if let Some(task) = special.take() {
+                    identity_runs = true;
                     running.spawn(async move { task.await.map(|()| IDENTITY.to_string()) });
                 }
                 continue;
@@ -198,6 +204,7 @@ pub async fn build(
         }
         let Some(done) = running.join_next().await else { break };
         let name = done.map_err(|e| Error::failed(format!("building stopped: {e}")))??;
+        identity_runs &= name != IDENTITY;
         bar.advance(&name);
         for needs in waiting.values_mut() {
             needs.remove(&name);

@@ -57,7 +57,7 @@ async fn register_landing(
     let sequences = order::sequences(&objects, &manifest.files, &manifest.batches, manifest.as_of);
     for object in objects {
         let Some((sequence, _)) = sequences.get(&object.contract.label()) else { continue };
-        let newest = newest::resolve(store, &object.contract, sequence).await?;
+        let newest = newest::resolve(store, &object.contract, sequence, false, newest::BUDGET).await?;
         tables::register_landed(context, store, object, sequence, &newest)?;
     }
     let graph = Graph::build(project, plan::end_of_day(project, manifest.as_of)?)?;

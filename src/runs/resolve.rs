@@ -14,8 +14,8 @@ use crate::catalog;
 use crate::config::project::{Object, Project};
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::identity::events::{self, Event, RecordName};
-use crate::identity::{Record, Resolution, collect, exact, tables as identity_tables};
+use crate::identity::events::{self, Event, Held};
+use crate::identity::{Resolution, collect, exact, tables as identity_tables};
 use crate::landing::newest::Newest;
 use crate::manifest::{ColumnRecord, StageRecord};
 use crate::models::writer::{self, Unobserved};
@@ -100,23 +100,29 @@ async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
 
 /// The events so far and those of this run.
 async fn events(site: &Site, resolution: &Resolution) -> Result<Vec<Event>> {
-    let (mut all, mut before) = (Vec::new(), BTreeMap::new());
-    if site.previous.as_ref().is_some_and(|m| m.tables.contains_key("identity.customer_xref")) {
-        let previous = previous_tables(site).await?;
-        (all, before) = previous;
+    let (mut all, xref) = previous_tables(site).await?;
+    let mut before: Vec<Held<'_>> = Vec::new();
+    for batch in &xref {
+        let columns = [0, 1, 2, 3].map(|i| batch.column(i).as_string::<i32>());
+        before.extend((0..batch.num_rows()).map(|row| {
+            let [system, object, id, customer] = columns.map(|column| column.value(row));
+            ((system, object, id), customer)
+        }));
     }
-    let now: BTreeMap<RecordName, String> =
-        resolution.records.iter().zip(&resolution.customers).map(|(r, c)| (name(r), c.clone())).collect();
+    before.sort_unstable();
+    let now: Vec<Held<'_>> = resolution
+        .records
+        .iter()
+        .zip(&resolution.customers)
+        .map(|(r, customer)| ((&*r.system, &*r.object, &*r.id), &**customer))
+        .collect();
     all.extend(events::compare(&before, &now, site.run as i64));
     all.sort();
     Ok(all)
 }
 
-fn name(record: &Record) -> RecordName {
-    (record.system.clone(), record.object.clone(), record.id.clone())
-}
-
-async fn previous_tables(site: &Site) -> Result<(Vec<Event>, BTreeMap<RecordName, String>)> {
+/// The events so far, and the customers of the run before.
+async fn previous_tables(site: &Site) -> Result<(Vec<Event>, Vec<RecordBatch>)> {
     let Some(previous) = &site.previous else { return Ok(Default::default()) };
     let mut out: Vec<Vec<RecordBatch>> = Vec::new();
     for table in ["identity.customer_event", "identity.customer_xref"] {
@@ -144,12 +150,5 @@ async fn previous_tables(site: &Site) -> Result<(Vec<Event>, BTreeMap<RecordName
             });
         }
     }
-    let mut who = BTreeMap::new();
-    for batch in &out[1] {
-        for row in 0..batch.num_rows() {
-            let part = |i| text(batch, i, row).unwrap_or_default();
-            who.insert((part(0), part(1), part(2)), part(3));
-        }
-    }
-    Ok((events, who))
+    Ok((events, out.pop().unwrap_or_default()))
 }

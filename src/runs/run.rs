@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use chrono::{NaiveDate, Utc};
+use tokio::sync::Semaphore;
 
 use super::build::{self, Site};
 use super::commit::{self, Prepared};
@@ -236,12 +237,13 @@ async fn work(
     // The newest version of each key.
     let at = Instant::now();
     let scratch_store = Store::open(&scratch.folder.display().to_string(), 2)?;
-    let limits = Limits { partitions: project.partitions, memory: request.memory };
+    // A quarter is for what operators do not count: batches on their way, row groups that are being encoded.
+    let limits = Limits { partitions: project.partitions, memory: request.memory / 4 * 3 };
     let context = engine::session(&limits, Some(&scratch.folder))?;
     catalog::prepare(&context, &[warehouse, &scratch_store])?;
     let objects: Vec<_> = project.objects().collect();
     let ordered = order::sequences(&objects, &loaded.files, &loaded.batches, intake.as_of);
-    let newest = Arc::new(resolve_newest(project, warehouse, &ordered).await?);
+    let newest = Arc::new(resolve_newest(project, warehouse, &ordered, request).await?);
     for (label, newest) in newest.iter().filter(|(_, n)| n.kept_unread > 0) {
         loaded.warnings.push(format!(
             "{label}: {} rows that its newest snapshot does not hold were kept, since rows of it without a readable key are in quarantine",
@@ -287,6 +289,7 @@ async fn work(
         fingerprints,
         previous: last.as_ref().map(|s| s.manifest.clone()),
         run: number,
+        at_once: build::at_once(request.threads),
         yield_: std::sync::Mutex::default(),
     });
     let identity = chosen.identity.then(|| resolve::task(project, &site, newest.clone())).transpose()?;
@@ -351,13 +354,21 @@ async fn resolve_newest(
     project: &Project,
     warehouse: &Store,
     ordered: &BTreeMap<String, (Sequence, ObjectBalance)>,
+    request: &Request,
 ) -> Result<BTreeMap<String, Newest>> {
     let mut tasks = tokio::task::JoinSet::new();
+    let permits = Arc::new(Semaphore::new(request.threads));
+    // All threads together take an eighth of the memory.
+    let budget = (request.memory / 8 / request.threads).max(newest::LEAST);
     for object in project.objects() {
         let label = object.contract.label();
         let Some((sequence, _)) = ordered.get(&label) else { continue };
         let (contract, sequence, store) = (object.contract.clone(), sequence.clone(), warehouse.clone());
-        tasks.spawn(async move { Ok::<_, Error>((label, newest::resolve(&store, &contract, &sequence).await?)) });
+        let (permits, is_person) = (permits.clone(), object.person.is_some());
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await.map_err(|e| Error::failed(e.to_string()))?;
+            Ok::<_, Error>((label, newest::resolve(&store, &contract, &sequence, is_person, budget).await?))
+        });
     }
     let mut out = BTreeMap::new();
     while let Some(done) = tasks.join_next().await {

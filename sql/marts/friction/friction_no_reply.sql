@@ -21,9 +21,9 @@ waits as (
         customer_id,
         order_id,
         opened_at,
-        least(coalesce(first_reply_at, $as_of), $as_of) as answered_at
+        least(coalesce(first_staff_comment_at, $as_of), $as_of) as answered_at
     from tickets
-    where epoch_us(least(coalesce(first_reply_at, $as_of), $as_of)) - epoch_us(opened_at)
+    where epoch_us(least(coalesce(first_staff_comment_at, $as_of), $as_of)) - epoch_us(opened_at)
         > $no_reply_business_hours * 3600000000
 ),
 

@@ -51,9 +51,18 @@ fn no_lines_of_objects() {
 
 #[test]
 fn a_column_twice() {
-    let refusal = refused(&tiny(), "id,n,x,x\n1,2,3,4\n");
-    assert_eq!(refusal, Refusal::DuplicateColumn { name: "x".into() });
+    // A name of the contract can be told; another may be a value of a row.
+    let refusal = refused(&tiny(), "id,n,n,x\n1,2,3,4\n");
+    assert_eq!(refusal, Refusal::DuplicateColumn { name: Some("n".into()) });
+    assert_eq!(refused(&tiny(), "id,n,x,x\n1,2,3,4\n"), Refusal::DuplicateColumn { name: None });
     assert!(matches!(refused(&tiny(), "id,n,\"n\"\n"), Refusal::DuplicateColumn { .. }));
+}
+
+#[test]
+fn lines_that_end_in_a_carriage_return_alone() {
+    let refusal = refused(&tiny(), "id,n,x\r1,2,Ada Lovelace\r2,3,Bo\r");
+    assert_eq!(refusal, Refusal::BareReturns);
+    assert!(!refusal.to_string().contains("Ada"));
 }
 
 #[test]
