@@ -1,6 +1,8 @@
 //! What bad extracts do: the stated error or quarantine, the stated exit code, and nothing half published.
 
 mod common;
+#[path = "bad_drops/history.rs"]
+mod history;
 #[path = "bad_drops/places.rs"]
 mod places;
 
@@ -289,6 +291,12 @@ fn an_encoding_that_is_not_the_declared_one() {
 #[test]
 fn an_empty_drop_folder() {
     let project = Small::new();
+    // A folder that is not there may be one that is not mounted: it is not made, and is no quiet night.
+    let ran = project.run().expect(1);
+    assert!(ran.stderr.contains("there is no folder") && ran.stderr.contains("hint: "), "{}", ran.stderr);
+    let folder = project.root().join("drop");
+    assert!(!folder.exists());
+    std::fs::create_dir(&folder).expect("a folder");
     let ran = project.run().expect(1);
     assert!(ran.stderr.contains("no files") && ran.stderr.contains("hint: "), "{}", ran.stderr);
     assert_eq!(runs(&project.warehouse()), Vec::<u64>::new());
@@ -308,7 +316,9 @@ fn an_empty_drop_folder() {
     // A night without new files is fine, and says so; an emptied folder is such a night.
     let ran = project.run().expect(0);
     assert!(ran.stdout.starts_with("nothing changed since run 1"), "{}", ran.stdout);
-    std::fs::remove_dir_all(project.root().join("drop")).expect("the drop folder");
+    std::fs::remove_dir_all(&folder).expect("the drop folder");
+    project.run().expect(1);
+    std::fs::create_dir(&folder).expect("a folder");
     let ran = project.run().expect(0);
     assert!(ran.stdout.starts_with("nothing changed since run 1"), "{}", ran.stdout);
 }

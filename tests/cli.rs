@@ -84,9 +84,9 @@ fn the_first_run_and_the_second() {
     run 1 of small, as of 2026-11-18
 
     came in: 2 new files, 0 unchanged, 2 dated later
-      object                        files         rows     accepted  quarantined  repeated         keys   superseded
-      shop/customers                    1            2            2            0         0            2            0
-      shop/orders                       1            3            3            0         0            3            0
+      object                        files         rows     accepted  quarantined  repeated         keys  superseded  outdated
+      shop/customers                    1            2            2            0         0            2           0         0
+      shop/orders                       1            3            3            0         0            3           0         0
 
     quarantined: nothing
 
@@ -115,15 +115,15 @@ fn the_first_run_and_the_second() {
     run 2 of small, as of 2026-11-19
 
     came in: 2 new files, 2 unchanged
-      object                        files         rows     accepted  quarantined  repeated         keys   superseded
-      shop/customers                    2            3            3            0         0            3            0
-      shop/orders                       2            6            5            1         0            4            1
+      object                        files         rows     accepted  quarantined  repeated         keys  superseded  outdated
+      shop/customers                    2            3            3            0         0            3           0         0
+      shop/orders                       2            6            5            1         0            4           1         0
 
-    quarantined: 1 rows (uramaki quarantine list)
+    quarantined: 1 row (uramaki quarantine list)
       shop/orders                 bad_decimal 1
 
     built: 5 of 7 tables have a new version
-      marts.customer_total                         2 rows  version 1 (new)
+      marts.customer_total                         2 rows  version 1 (changed)
 
     checks: 14 made, no error, 0 warned (0 rows)
 
@@ -226,8 +226,8 @@ fn before_the_first_run() {
     exit 2
     ");
     assert_snapshot!(told(&project, &["run"]), @r"
-    stderr: error: no files: the drop folder `[project]/drop` holds no extract of any pipeline
-    stderr:   hint: extracts are named <system>/<object>/<YYYY-MM-DD>.csv (or .jsonl, .parquet); `--drop` names another folder
+    stderr: error: there is no folder `[project]/drop`
+    stderr:   hint: is it mounted? `drop` in uramaki.yaml or --drop names it
     stderr: nothing was published
     exit 1
     ");
@@ -296,7 +296,7 @@ fn answers_in_every_format() {
     +---+
     | 3 |
     +---+
-    1 rows
+    1 row
     exit 0
     ");
     assert_snapshot!(told(two_nights(), &["query", "--run", "9", "select 1"]), @r"
@@ -375,7 +375,7 @@ fn wrong_usage() {
     for (args, words) in [
         (&["rum"][..], "unrecognized subcommand 'rum'"),
         (&["run", "--thread", "2"], "'--threads'"),
-        (&["run", "--threads", "0"], "--threads must be at least 1"),
+        (&["run", "--threads", "0"], "--threads must be 1 to 1024"),
         (&["run", "--threads", "two"], "invalid value 'two'"),
         (&["run", "--memory", "lots"], "hint: say it as 512MiB or 2GiB"),
         (&["run", "--as-of", "2026-13-01"], "invalid value '2026-13-01'"),

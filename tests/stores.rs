@@ -174,7 +174,7 @@ fn s3_holds_the_same_bytes_as_a_folder() {
 fn a_run_killed_on_s3_is_recovered_from() {
     let mut killed = 0;
     for (side, first) in [("before", 1), ("after", 3)] {
-        for write in (first..60).step_by(5) {
+        for write in (first..60).step_by(4) {
             let company = OnS3::new(&format!("killed-{side}-{write}"));
             company.night(1);
             company.run().expect(0);

@@ -125,7 +125,7 @@ fn summary(project: &Project, report: &Report) -> String {
     let quarantined: u64 = manifest.objects.values().map(|b| b.quarantined).sum();
     out.push(String::new());
     if quarantined > 0 {
-        out.push(format!("quarantined: {} rows (uramaki quarantine list)", thousands(quarantined)));
+        out.push(format!("quarantined: {} (uramaki quarantine list)", output::counted(quarantined, "row")));
         for (name, b) in manifest.objects.iter().filter(|(_, b)| b.quarantined > 0) {
             let reasons: Vec<String> = b.by_reason.iter().map(|(r, n)| format!("{r} {}", thousands(*n))).collect();
             out.push(format!("  {name:<28}{}", reasons.join(", ")));

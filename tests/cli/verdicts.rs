@@ -128,7 +128,11 @@ fn sql_checks_warn_or_fail() {
         before["tables"].clone()
     });
     let failed = check("error").expect(3);
-    for word in ["check failed: check dear_orders has 1 offender", "sql/checks/dear_orders.sql", "hint: Ask sales."] {
+    for word in [
+        "check failed: check dear_orders has 1 offender",
+        "sql/checks/dear_orders.sql",
+        "hint: Ask sales; it stands in _failed/run-4/01.json",
+    ] {
         assert!(failed.stderr.contains(word), "{word}: {}", failed.stderr);
     }
     assert_eq!(runs(&project.warehouse()), [1, 2, 3]);
@@ -152,6 +156,18 @@ fn a_part_of_the_models() {
     assert!(shown.contains("partial: only fct_order was built"), "{shown}");
     assert!(project.uramaki(&["runs"]).expect(0).stdout.contains("fct_order"));
     assert_whole(&project.warehouse());
+    // A check that compares a table of before with what is new now waits for the whole run.
+    assert_eq!(
+        manifest["checks"].as_array().map(Vec::len),
+        last_manifest(&two_nights().warehouse())["checks"].as_array().map(Vec::len)
+    );
+    let new = Small::new();
+    new.night(1);
+    let refused = new.run_with(&["--select", "customer_total"]).expect(2);
+    assert!(refused.stderr.contains("--select +marts.customer_total"), "{}", refused.stderr);
+    assert!(!new.warehouse().join("landing").exists(), "files were read for a selection that cannot be built");
+    new.run_with(&["--select", "+customer_total"]).expect(0);
+    new.run_with(&["--select", "warehouse,marts"]).expect(2);
     // A whole run brings the rest, and no more.
     project.run().expect(0);
     let whole = tables(&last_manifest(&project.warehouse()));

@@ -136,10 +136,33 @@ fn drift_by_share() {
     );
     let refusal = refused(&tiny(), "id,n\n".to_string() + &"1,1,1\n".repeat(5));
     assert!(refusal.to_string().contains("too many fields in 5 rows"), "{refusal}");
-    let refusal = refused(&tiny_json(), "{\"id\":1}\n".repeat(5));
+    let refusal = refused(&tiny_json(), "{\"id\":1,\"n\":null}\n".repeat(5));
     assert!(refusal.to_string().contains("column `n`: expected integer, never missing; found no value"), "{refusal}");
     let refusal = refused(&tiny_json(), "{\"id\":1,\"n\":\n".repeat(5));
     assert!(refusal.to_string().contains("no whole JSON object"), "{refusal}");
+}
+
+#[test]
+fn a_needed_column_that_no_line_has() {
+    let refusal = refused(&tiny_json(), "{\"id\":1,\"m\":1}\n{\"id\":2}\n");
+    assert_eq!(refusal.to_string(), "schema drift: expected column `n`; found `id`");
+    // Of one line, the value may be missing or the column.
+    assert_eq!(good(&tiny_json(), "{\"id\":1}\n").0.rejected_by[&(Some("n".into()), Reason::MissingValue)], 1);
+    let some = "{\"id\":1}\n{\"id\":2}\n{\"id\":3,\"n\":3}\n";
+    assert_eq!(good(&tiny_json(), some).0.rejected_by[&(Some("n".into()), Reason::MissingValue)], 2);
+}
+
+#[test]
+fn a_share_is_compared_exactly() {
+    let mut contract = tiny();
+    contract.drift_share = 0.29;
+    let rows = |bad: usize| {
+        let mut text = "id,n\n".to_string();
+        (0..100).for_each(|i| text.push_str(&format!("{i},{}\n", if i < bad { "x" } else { "1" })));
+        text
+    };
+    assert_eq!(good(&contract, rows(29)).0.rows_rejected, 29);
+    assert!(refused(&contract, rows(30)).is_drift());
 }
 
 #[test]
