@@ -141,6 +141,13 @@ impl std::error::Error for Error {}
 
 impl From<std::io::Error> for Error {
     fn from(e: std::io::Error) -> Self {
-        Error::failed(e.to_string())
+        let error = Error::failed(e.to_string());
+        match e.kind() {
+            std::io::ErrorKind::StorageFull => {
+                error.hint("make room on the disk of the warehouse and of TMPDIR, then run again")
+            }
+            std::io::ErrorKind::PermissionDenied => error.hint("the user who runs this may not read or write there"),
+            _ => error,
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use uramaki::cli::Cli;
+use uramaki::cli::{Cli, Verb};
 use uramaki::commands;
 
 #[global_allocator]
@@ -13,10 +13,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     commands::narrate(&cli.global);
+    let is_run = matches!(cli.verb, Verb::Run(_));
     match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            commands::report(&error);
+            commands::report(&error, is_run);
             ExitCode::from(error.kind.exit_code())
         }
     }

@@ -126,6 +126,34 @@ fn duckdb_agrees_on_every_model() {
     assert_oracle(sample());
 }
 
+/// Invariant 5: each table stands in the order that its manifest states, and one with a customer in the order of customers unless its yml says otherwise.
+#[test]
+fn every_table_stands_in_its_order() {
+    let manifest = last_manifest(&sample().warehouse());
+    let mut by_customer = 0;
+    for (name, table) in manifest["tables"].as_object().expect("tables") {
+        let order: Vec<String> = table["order"]
+            .as_array()
+            .expect("an order")
+            .iter()
+            .map(|c| format!("\"{}\"", c.as_str().expect("a column")))
+            .collect();
+        by_customer += u32::from(order.first().is_some_and(|c| c == "\"customer_id\""));
+        let order = order.join(", ");
+        let path = sample().warehouse().join(table["files"][0]["path"].as_str().expect("a file"));
+        let sql = format!(
+            "import duckdb; print(duckdb.sql(\"\"\"select count(*) from (select file_row_number as place, \
+             row_number() over (order by {order}) - 1 as rank from read_parquet('{}', file_row_number = true)) \
+             where place <> rank\"\"\").fetchone()[0])",
+            path.display()
+        );
+        let output = Command::new(repository().join("scripts/python")).args(["-c", &sql]).output();
+        let ran = Ran::of(output.expect("scripts/python starts")).expect(0);
+        assert_eq!(ran.stdout.trim(), "0", "{name} does not stand in the order {order}");
+    }
+    assert!(by_customer >= 12, "only {by_customer} tables stand in the order of customers");
+}
+
 #[test]
 fn pyarrow_duckdb_polars_and_deltalake_read_every_table() {
     let ran = script("readers.py", &[("--warehouse", &sample().warehouse())]);

@@ -114,7 +114,7 @@ pub fn narrate(global: &Global) {
 static JSON: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 /// The error as text on stderr, or as JSON lines.
-pub fn report(error: &Error) {
+pub fn report(error: &Error, is_run: bool) {
     if JSON.load(std::sync::atomic::Ordering::Relaxed) {
         for finding in &error.findings {
             tracing::error!(
@@ -129,7 +129,7 @@ pub fn report(error: &Error) {
         return;
     }
     let _ = writeln!(std::io::stderr(), "{error}");
-    if error.kind == Kind::Failed || error.kind == Kind::Check {
+    if is_run && matches!(error.kind, Kind::Failed | Kind::Check) {
         let _ = writeln!(std::io::stderr(), "nothing was published");
     }
 }

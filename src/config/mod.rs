@@ -119,5 +119,15 @@ fn pipelines(files: &Files, shapes: &schema::Shapes, findings: &mut Vec<Diagnost
             pipelines.push(compile::pipeline(&document, yaml, findings));
         }
     }
+    // Two files of one system (in a subfolder, say) would have its rows twice.
+    for (i, pipeline) in pipelines.iter().enumerate() {
+        if let Some(other) = pipelines[..i].iter().find(|other| other.system == pipeline.system) {
+            findings.push(
+                Diagnostic::new(format!("the system `{}` has two pipelines", pipeline.system))
+                    .at(&pipeline.file, None)
+                    .hint(format!("the other one is {}: keep one of them", other.file)),
+            );
+        }
+    }
     pipelines
 }
