@@ -126,7 +126,7 @@ impl Store {
         }
     }
 
-    /// Bytes `start..end` of an object: Parquet footers without the whole file.
+    /// An object's size and time; None where there is none of that name.
     pub async fn head(&self, relative: &str) -> Result<Option<ObjectMeta>> {
         match self.inner.head(&self.path(relative)?).await {
             Ok(meta) => Ok(Some(meta)),

@@ -144,7 +144,7 @@ fn every_table_stands_in_its_order() {
         let sql = format!(
             "import duckdb; print(duckdb.sql(\"\"\"select count(*) from (select file_row_number as place, \
              row_number() over (order by {order}) - 1 as rank from read_parquet('{}', file_row_number = true)) \
-             where place <> rank\"\"\").fetchone()[0])",
+             where place <> rank\"\"\").fetchall()[0][0])",
             path.display()
         );
         let output = Command::new(repository().join("scripts/python")).args(["-c", &sql]).output();
