@@ -32,9 +32,11 @@ pub fn read(contract: &Contract, window: &mut Window<'_>, mut tally: Tally<'_>) 
                     line.take(&mut tree, &mut slots, &mut seen, &mut tally)?;
                     // Soon all have been seen, and nothing is left to be done here.
                     if absent > 0 {
-                        for (present, slot) in present.iter_mut().zip(&slots).filter(|(p, slot)| !**p && slot.is_some())
-                        {
-                            (*present, absent) = (slot.is_some(), absent - 1);
+                        for (present, slot) in present.iter_mut().zip(&slots) {
+                            if slot.is_some() && !*present {
+                                *present = true;
+                                absent -= 1;
+                            }
                         }
                     }
                 }
