@@ -74,6 +74,8 @@ pub enum Verb {
     Runs(RunsArgs),
     /// Rows that did not follow their contract
     Quarantine(QuarantineArgs),
+    /// Whose record is this? Resolve, train, evaluate, explain, review
+    Identity(IdentityArgs),
     /// Make extracts of any size, with their truth
     Generate(GenerateArgs),
     /// JSON Schemas of the project's files, for editors
@@ -184,8 +186,66 @@ pub enum QuarantineVerb {
 }
 
 #[derive(Debug, Args)]
+pub struct IdentityArgs {
+    #[command(subcommand)]
+    pub verb: IdentityVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IdentityVerb {
+    /// Find out which records of any CSV or Parquet files are one person or organisation
+    Resolve {
+        /// Files of people or organisations
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// What the columns are, and how to match (default: by the columns' names)
+        #[arg(long, value_name = "FILE", env = "URAMAKI_CONFIG")]
+        config: Option<PathBuf>,
+        /// The folder for links.parquet, review.parquet, clusters.parquet, model.json and blocking.csv
+        #[arg(long, value_name = "DIR", default_value = "identity", env = "URAMAKI_OUTPUT")]
+        output: PathBuf,
+        /// Workers (default: the machine's cores)
+        #[arg(long, value_name = "N", env = "URAMAKI_THREADS")]
+        threads: Option<usize>,
+    },
+    /// Make a model of the project's own records: identity-model.json, for `identity: {mode: probabilistic}`
+    Train {
+        /// Where the model is written (default: identity-model.json of the project)
+        #[arg(long, value_name = "FILE", env = "URAMAKI_OUTPUT")]
+        output: Option<PathBuf>,
+    },
+    /// Compare clusters with the truth: precision, recall and F1, of pairs and of whole clusters
+    Evaluate {
+        /// The folder that `identity resolve` wrote
+        #[arg(long, value_name = "DIR", env = "URAMAKI_LINKS")]
+        links: PathBuf,
+        /// CSV or Parquet with the columns source, id and entity
+        #[arg(long, value_name = "FILE", env = "URAMAKI_LABELS")]
+        labels: PathBuf,
+    },
+    /// Why are two records one customer, or not; or: why is this customer one
+    Explain {
+        /// Two records (system/object/key), or one customer id
+        #[arg(required = true, num_args = 1..=2, value_name = "RECORD|CUSTOMER")]
+        names: Vec<String>,
+        /// A page with pictures, instead of text
+        #[arg(long, value_name = "FILE", env = "URAMAKI_HTML")]
+        html: Option<PathBuf>,
+    },
+    /// Pairs that may be one person, the likelier first, for identity-overrides.csv
+    Review {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20, env = "URAMAKI_LIMIT")]
+        limit: u64,
+        /// How they are written; csv is ready for identity-overrides.csv
+        #[arg(long, value_enum, default_value_t = Format::Table, env = "URAMAKI_FORMAT")]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
 pub struct GenerateArgs {
-    /// The folder for drop/ and truth.json
+    /// The folder for drop/, truth.json and people.csv
     #[arg(long, value_name = "DIR", env = "URAMAKI_OUTPUT")]
     pub output: PathBuf,
     /// How many people

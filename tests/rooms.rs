@@ -33,7 +33,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("generate", &[]),
-    ("commands", &["cli", "config", "engine", "generate", "manifest", "models", "output", "runs", "sources", "store"]),
+    (
+        "commands",
+        &[
+            "cli", "config", "engine", "generate", "identity", "manifest", "models", "output", "runs", "sources",
+            "store",
+        ],
+    ),
     ("main", &["cli", "commands"]),
     ("lib", &[]),
 ];

@@ -2,6 +2,8 @@
 
 mod check;
 mod generate;
+mod identity;
+mod identity_project;
 mod init;
 mod plan;
 mod quarantine;
@@ -31,13 +33,10 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Run(args) => {
             let project = project(global)?;
             let threads = args.threads.or(project.threads).unwrap_or_else(cores);
-            if !(1..=MOST_THREADS).contains(&threads) {
-                return Err(Error::config(format!("--threads must be 1 to {MOST_THREADS}")));
-            }
-            // Later pools than the first are refused: the first is ours.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+            with_pool(threads)?;
             with_runtime(threads, run::run(&project, &args, threads, &narrator(global)))
         }
+        Verb::Identity(args) => identity::identity(&args, global),
         Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
@@ -46,6 +45,15 @@ pub fn run(cli: Cli) -> Result<()> {
 
 /// As in the project file. Each has a stack of its own.
 const MOST_THREADS: usize = 1024;
+
+fn with_pool(threads: usize) -> Result<()> {
+    if !(1..=MOST_THREADS).contains(&threads) {
+        return Err(Error::config(format!("--threads must be 1 to {MOST_THREADS}")));
+    }
+    // Later pools than the first are refused: the first is ours.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    Ok(())
+}
 
 fn with_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -25,8 +25,17 @@ pub async fn query(project: &Project, args: &QueryArgs) -> Result<()> {
             .map_err(|e| Error::config(format!("cannot read `{}`: {e}", file.display())))?,
         (None, None) => return Err(Error::config("say what to ask: a SELECT, or -f FILE")),
     };
-    let mut stream = reading::query(project, &sql, args.run).await?;
-    match args.format {
+    let stream = reading::query(project, &sql, args.run).await?;
+    answer(stream, args.format, args.output.as_deref()).await
+}
+
+/// The answer to a SELECT on stdout.
+pub async fn show(project: &Project, sql: &str, format: Format) -> Result<()> {
+    answer(reading::query(project, sql, None).await?, format, None).await
+}
+
+async fn answer(mut stream: SendableRecordBatchStream, format: Format, output: Option<&Path>) -> Result<()> {
+    match format {
         Format::Table => {
             let schema = stream.schema();
             let mut batches = Vec::new();
@@ -34,13 +43,13 @@ pub async fn query(project: &Project, args: &QueryArgs) -> Result<()> {
                 batches.push(batch.map_err(|e| engine::failed("the query failed", &e))?);
             }
             let text = table(&schema, &batches)?;
-            match &args.output {
+            match output {
                 Some(path) => Ok(create(path)?.write_all(text.as_bytes())?),
                 None => super::print(&text),
             }
         }
         Format::Parquet => {
-            let Some(path) = &args.output else {
+            let Some(path) = output else {
                 return Err(Error::config("Parquet is no text: name a file with --output"));
             };
             let failed = |e: parquet::errors::ParquetError| Error::failed(format!("writing {}: {e}", path.display()));
@@ -52,11 +61,11 @@ pub async fn query(project: &Project, args: &QueryArgs) -> Result<()> {
             Ok(())
         }
         Format::Csv | Format::Json => {
-            let out: Box<dyn Write> = match &args.output {
+            let out: Box<dyn Write> = match output {
                 Some(path) => Box::new(create(path)?),
                 None => Box::new(std::io::stdout().lock()),
             };
-            let written = text(out, args.format, stream).await;
+            let written = text(out, format, stream).await;
             match written {
                 Err(e) if e.to_string().contains("Broken pipe") => Ok(()),
                 other => other,

@@ -4,8 +4,11 @@
 //! the other. Nothing here touches data, the network or the clock.
 
 mod compile;
+mod csv;
+mod decisions;
 mod file;
 mod files;
+pub mod linkage;
 mod path;
 pub mod project;
 mod releases;
@@ -19,13 +22,14 @@ mod yaml;
 use std::path::Path;
 
 pub use compile::size;
-pub use files::{OVERRIDES_FILE, PROJECT_FILE, RELEASES_FILE};
+pub use files::{LINKAGE_FILE, MODEL_FILE, OVERRIDES_FILE, PROJECT_FILE, RELEASES_FILE};
 pub use project::*;
 pub use schema::schemas;
 pub use types::ModelType;
 
 use crate::error::{Diagnostic, Error, Kind, Result};
 use files::Files;
+use linkage::LinkageYaml;
 
 /// What was given for this run instead of the project file's.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +68,14 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
         },
         _ => Vec::new(),
     };
+    let decisions = match (files.get(OVERRIDES_FILE), findings.is_empty()) {
+        (Some(file), true) => match files::text(file, &mut findings) {
+            Some(text) => decisions::read(OVERRIDES_FILE, text, &pipelines, &mut findings),
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    let linkage = linkage_of_project(&files, &shapes, &mut findings);
 
     findings.sort();
     findings.dedup();
@@ -87,12 +99,49 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
             checks,
             files: files.all,
             releases,
+            decisions,
+            linkage,
         }),
         _ => Err(Error { kind: Kind::Config, findings }),
     }
 }
 
 const NO_PROJECT: &str = "go to the project's folder, name it with --project DIR, or make one with `uramaki init DIR`";
+
+fn linkage_of_project(files: &Files, shapes: &schema::Shapes, findings: &mut Vec<Diagnostic>) -> LinkageYaml {
+    let Some(document) = document(files, LINKAGE_FILE, findings) else { return LinkageYaml::default() };
+    let Some(yaml) = shapes.linkage.read::<LinkageYaml>(&document, findings) else { return LinkageYaml::default() };
+    let told = [
+        ("mode", yaml.mode.is_some()),
+        ("id", yaml.id.is_some()),
+        ("source", yaml.source.is_some()),
+        ("columns", yaml.columns.is_some()),
+        ("default_country", yaml.default_country.is_some()),
+        ("max_holders", yaml.max_holders.is_some()),
+    ];
+    for (name, _) in told.iter().filter(|(_, there)| *there) {
+        findings.push(
+            document
+                .at(&format!("/{name}"), format!("`{name}` is not this file's to say in a project"))
+                .hint("the pipelines say what records hold, and uramaki.yaml the rest"),
+        );
+    }
+    yaml
+}
+
+/// Reads the file that `identity resolve --config` names.
+pub fn linkage_file(path: &Path) -> Result<LinkageYaml> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::config(format!("{name} cannot be read: {e}")).hint("is the path right?"))?;
+    let mut findings = Vec::new();
+    let yaml = yaml::read(&name, &text, &mut findings)
+        .and_then(|document| schema::linkage().ok()?.read::<LinkageYaml>(&document, &mut findings));
+    match yaml {
+        Some(yaml) if findings.is_empty() => Ok(yaml),
+        _ => Err(Error { kind: Kind::Config, findings }),
+    }
+}
 
 fn document(files: &Files, path: &str, findings: &mut Vec<Diagnostic>) -> Option<yaml::Document> {
     let text = files::text(files.get(path)?, findings)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::linkage::LinkageYaml;
 use super::types::ModelType;
 use crate::contract::Contract;
 
@@ -40,6 +41,10 @@ pub struct Project {
     /// Every file that was read, by path: what a run publishes is a function of their bytes.
     pub files: Vec<ProjectFile>,
     pub releases: Vec<Release>,
+    /// As identity-overrides.csv says, in its order.
+    pub decisions: Vec<Decision>,
+    /// As identity.yaml says.
+    pub linkage: LinkageYaml,
 }
 
 impl Project {
@@ -317,4 +322,33 @@ pub struct Release {
     pub file: String,
     /// The row's first line in it.
     pub line: u64,
+}
+
+/// A person record by its system, object and key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordName {
+    pub system: String,
+    pub object: String,
+    pub id: String,
+}
+
+/// One line of `identity-overrides.csv`: a person says that two records are one, or are not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub who: String,
+    /// A date, or a date and time with its zone.
+    pub when: String,
+    pub why: String,
+    pub is_same: bool,
+    pub left: RecordName,
+    pub right: RecordName,
+    /// In the file.
+    pub line: u64,
+}
+
+impl Decision {
+    /// Both records, the smaller name first.
+    pub fn pair(&self) -> (&RecordName, &RecordName) {
+        ((&self.left).min(&self.right), (&self.left).max(&self.right))
+    }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use super::file::{CheckYaml, ModelYaml, PipelineYaml, ProjectYaml};
+use super::linkage::LinkageYaml;
 use super::suggest;
 use super::yaml::{Document, join};
 use crate::error::{Diagnostic, Error, Result};
@@ -17,6 +18,7 @@ pub fn schemas() -> Value {
     all.insert("pipeline".to_string(), schema_of::<PipelineYaml>("pipelines/<system>.yaml"));
     all.insert("model".to_string(), schema_of::<ModelYaml>("sql/<layer>/<name>.yml"));
     all.insert("check".to_string(), schema_of::<CheckYaml>("sql/checks/<name>.yml"));
+    all.insert("identity".to_string(), schema_of::<LinkageYaml>("identity.yaml"));
     Value::Object(all)
 }
 
@@ -36,12 +38,18 @@ pub struct Shape {
     validator: Validator,
 }
 
-/// The four shapes. Compiling them is the dear part: once per load.
+/// The five shapes. Compiling them is the dear part: once per load.
 pub struct Shapes {
     pub project: Shape,
     pub pipeline: Shape,
     pub model: Shape,
     pub check: Shape,
+    pub linkage: Shape,
+}
+
+/// The shape of identity.yaml alone.
+pub fn linkage() -> Result<Shape> {
+    Shape::compile::<LinkageYaml>("identity")
 }
 
 impl Shapes {
@@ -51,6 +59,7 @@ impl Shapes {
             pipeline: Shape::compile::<PipelineYaml>("pipeline")?,
             model: Shape::compile::<ModelYaml>("model")?,
             check: Shape::compile::<CheckYaml>("check")?,
+            linkage: linkage()?,
         })
     }
 }

@@ -12,6 +12,12 @@ use super::world::{SHARED_INFO_MAIL, SHARED_PHONE, SHARED_TEST_MAIL, World, mome
 /// People are made in blocks: the first few of a block may be a family that shares a telephone.
 pub const BLOCK: u64 = 4;
 
+/// The number of a real person: the `nth` of those under one number, the first of whom is the person simulated, the
+/// others strangers with one record each.
+pub fn entity(number: u64, nth: u64) -> u64 {
+    number * 4 + nth
+}
+
 /// One person, with what the person writes into forms.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -43,6 +49,10 @@ pub struct Person {
 impl Person {
     pub fn code(&self) -> &'static str {
         COUNTRIES[self.country].0
+    }
+
+    pub fn entity(&self) -> u64 {
+        entity(self.number, 0)
     }
 }
 
@@ -176,6 +186,7 @@ fn account(world: &World, rng: &mut Rng, person: &Person) -> Record {
     Record {
         source: Source::ShopCustomer,
         id: (6_000_000_000_000 + scramble(person.number, 11)).to_string(),
+        entity: person.entity(),
         versions,
         deleted_at: None,
     }
@@ -239,7 +250,13 @@ pub fn desk_user(world: &World, rng: &mut Rng, person: &Person) -> Record {
         versions.push(changed);
     }
     versions.retain(|v| v.at < world.as_of);
-    Record { source: Source::DeskUser, id: desk_id(person.number * 4).to_string(), versions, deleted_at: None }
+    Record {
+        source: Source::DeskUser,
+        id: desk_id(person.number * 4).to_string(),
+        entity: person.entity(),
+        versions,
+        deleted_at: None,
+    }
 }
 
 /// A caller whom the help desk did not recognise: a second user with nothing but the number.
@@ -252,6 +269,7 @@ pub fn caller(rng: &mut Rng, person: &Person, at: i64) -> Record {
     Record {
         source: Source::DeskUser,
         id: desk_id(person.number * 4 + 3).to_string(),
+        entity: person.entity(),
         versions: vec![version],
         deleted_at: None,
     }
@@ -287,12 +305,14 @@ pub fn stripe_customer(rng: &mut Rng, person: &mut Person, at: i64, guest: Optio
     Record {
         source: Source::StripeCustomer,
         id: format!("cus_{}", base62(number, 13)),
+        entity: person.entity(),
         versions: vec![version],
         deleted_at: None,
     }
 }
 
-/// Records that state evidence which many strangers share.
+/// Records that state evidence which many strangers share: each is a person of its own, also beside the one whose name
+/// it states.
 fn strangers(world: &World, rng: &mut Rng, house: &mut Household, person: &Person) {
     let n = world.customers;
     let at = moment(rng, person.joined.min(world.as_of - 3 * DAY) + 60, world.as_of - DAY);
@@ -301,26 +321,27 @@ fn strangers(world: &World, rng: &mut Rng, house: &mut Household, person: &Perso
         version.country = None;
         let text = *rng.pick(&["test@test.de", "Test@Test.de", " TEST@test.de ", "test@test.de\u{a0}"]);
         version.email = Evidence { text: Some(text.into()), value: Some(SHARED_TEST_MAIL.into()) };
-        push(house, Source::DeskUser, desk_id(person.number * 4 + 1).to_string(), version);
+        push(house, Source::DeskUser, desk_id(person.number * 4 + 1).to_string(), entity(person.number, 1), version);
     }
     if person.number % (n / 30).max(7) == 2 {
         let mut version = blank(person, at);
         version.country = None;
         let text = *rng.pick(&["+49 30 901820", "030 901820", "030/901820", "0049 30 90 18 20"]);
         version.phone = Evidence { text: Some(text.into()), value: Some(SHARED_PHONE.into()) };
-        push(house, Source::DeskUser, desk_id(person.number * 4 + 2).to_string(), version);
+        push(house, Source::DeskUser, desk_id(person.number * 4 + 2).to_string(), entity(person.number, 2), version);
     }
     if person.number % (n / 30).max(7) == 4 {
         let mut version = blank(person, at);
         version.at = snap(at, BILLED);
         let text = *rng.pick(&["info@einkaufsring.example", "Info@Einkaufsring.example"]);
         version.email = Evidence { text: Some(text.into()), value: Some(SHARED_INFO_MAIL.into()) };
-        push(house, Source::StripeCustomer, format!("cus_{}", base62(person.number * 64 + 63, 13)), version);
+        let id = format!("cus_{}", base62(person.number * 64 + 63, 13));
+        push(house, Source::StripeCustomer, id, entity(person.number, 3), version);
     }
 }
 
-fn push(house: &mut Household, source: Source, id: String, version: RecordVersion) {
-    house.records.push(Record { source, id, versions: vec![version], deleted_at: None });
+fn push(house: &mut Household, source: Source, id: String, entity: u64, version: RecordVersion) {
+    house.records.push(Record { source, id, entity, versions: vec![version], deleted_at: None });
 }
 
 pub fn plain(email: &str) -> Evidence {

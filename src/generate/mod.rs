@@ -5,8 +5,10 @@
 //! frictions, rows in quarantine) is told from the lives themselves, never from the written files and never
 //! by the models' SQL. Same options, same bytes, on any machine.
 //!
+//! Beside `truth.json`, `people.csv` says which person record is which real person's (`source,id,entity`).
+//!
 //! Households are made one after another, each from (seed, number), so memory does not grow with their
-//! number except for the lists of frictions in the truth.
+//! number except for the truth's lists of frictions and of person records.
 
 mod awkward;
 mod billing;
@@ -17,6 +19,7 @@ mod kin;
 mod lives;
 mod model;
 mod names;
+mod people;
 mod rng;
 mod rows;
 mod shop;
@@ -47,7 +50,7 @@ use write::Drop;
 /// What to generate.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Folder that gets `drop/` and `truth.json`; `drop/` must not hold anything yet.
+    /// Folder that gets `drop/`, `people.csv` and `truth.json`; `drop/` must not hold anything yet.
     pub output: PathBuf,
     /// People to simulate (special cases come on top).
     pub customers: u64,
@@ -81,12 +84,13 @@ pub struct Summary {
     pub bytes: u64,
     pub drop: PathBuf,
     pub truth: PathBuf,
+    pub people: PathBuf,
 }
 
 /// Customers whose backlog goes into one file; above that the first night has several, numbered.
 const PART: u64 = 50_000;
 
-/// Writes `drop/` and `truth.json` into the output folder.
+/// Writes `drop/`, `people.csv` and `truth.json` into the output folder.
 pub fn generate(options: &Options) -> Result<Summary> {
     if options.customers == 0 || options.nights == 0 {
         return Err(Error::config("nothing to generate").hint("--customers and --nights must be at least 1"));
@@ -123,6 +127,8 @@ pub fn generate(options: &Options) -> Result<Summary> {
             drop.copy(path, *rows, (Table::Fulfillments, options.nights as usize - 1, 7))?;
         }
     }
+    let people = options.output.join("people.csv");
+    truth.people.write(&people)?;
     let path = options.output.join("truth.json");
     let told = truth.json(&world, &drop.counts, drop.files);
     let mut text = serde_json::to_string_pretty(&told).map_err(|e| Error::failed(e.to_string()))?;
@@ -134,6 +140,7 @@ pub fn generate(options: &Options) -> Result<Summary> {
         bytes: drop.bytes,
         drop: options.output.join("drop"),
         truth: path,
+        people,
     })
 }
 
@@ -203,6 +210,27 @@ mod tests {
             .map(|bytes| bytes.iter().filter(|b| **b == b'\n').count())
             .sum();
         assert_eq!(lines as u64, number(&truth["objects"]["zendesk/users"]["read"]));
+    }
+
+    #[test]
+    fn every_person_record_has_its_person() {
+        let (_folder, summary, truth) = made(200, 3, 7, "people");
+        let text = fs::read_to_string(&summary.people).expect("people");
+        let (head, rows) = text.split_once('\n').expect("a header");
+        assert_eq!(head, "source,id,entity");
+        let mut records: BTreeMap<String, u64> = BTreeMap::new();
+        let mut people: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut last = ("", "");
+        for row in rows.lines() {
+            let [source, id, entity] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
+            assert!(last < (source, id), "{row} is not in its order, or comes twice");
+            last = (source, id);
+            *records.entry(source.replace('.', "/")).or_default() += 1;
+            *people.entry(entity.parse().expect("a number")).or_default() += 1;
+        }
+        assert_eq!(serde_json::json!(records), truth["person_records"]);
+        assert!(people.len() > 200, "{}", people.len());
+        assert!(people.values().filter(|n| **n > 1).count() > 100);
     }
 
     #[test]

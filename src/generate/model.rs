@@ -47,6 +47,17 @@ pub enum Source {
     StripeCustomer,
 }
 
+impl Source {
+    /// The system and the object that hold such records.
+    pub fn object(self) -> (&'static str, &'static str) {
+        match self {
+            Source::ShopCustomer => ("shopify", "customers"),
+            Source::DeskUser => ("zendesk", "users"),
+            Source::StripeCustomer => ("stripe", "customers"),
+        }
+    }
+}
+
 /// Evidence as a person wrote it, and what it means under the exact rules (None: no evidence).
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
@@ -73,6 +84,8 @@ pub struct RecordVersion {
 pub struct Record {
     pub source: Source,
     pub id: String,
+    /// The real person whose record it is, which no system knows.
+    pub entity: u64,
     pub versions: Vec<RecordVersion>,
     pub deleted_at: Option<i64>,
 }
@@ -138,6 +151,8 @@ pub struct ShopRefund {
 #[derive(Debug, Clone)]
 pub struct Order {
     pub id: u64,
+    /// The real person who ordered, whether the shop knows or not.
+    pub entity: u64,
     pub buyer: Buyer,
     pub email: Option<String>,
     pub phone: Option<String>,

@@ -48,6 +48,7 @@ pub fn order(world: &World, rng: &mut Rng, house: &mut Household, person: &Perso
     let tax = if currency == "JPY" { included - included % 100 } else { included };
     let mut order = Order {
         id: order_id(number),
+        entity: person.entity(),
         buyer,
         email,
         phone,

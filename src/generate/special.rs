@@ -5,7 +5,7 @@ use crate::error::Result;
 use super::calendar::{DAY, HOUR};
 #[cfg(test)]
 use super::kin::Kin;
-use super::lives::{BLOCK, desk_id, plain};
+use super::lives::{BLOCK, desk_id, entity, plain};
 use super::model::*;
 use super::names::{GROUPS, STAFF};
 use super::rng::{Rng, base62, scramble};
@@ -29,6 +29,8 @@ struct Hand<'a> {
     world: &'a World,
     house: Household,
     next: u64,
+    /// The number of the person whose records and orders are made.
+    person: u64,
 }
 
 impl Special {
@@ -44,10 +46,12 @@ impl Special {
         hand.waiting();
         let usual = hand.house;
         let mut hand = Hand::new(world, 2);
+        hand.somebody();
         let account = hand.account("Zu", "Spät", plain("zu.spaet@example.de"), world.ends[0] - 40 * DAY);
         hand.order(Buyer::Account(account), world.ends[0] - 6 * HOUR, 4_990);
         let upside_down = hand.house;
         let mut hand = Hand::new(world, 3);
+        hand.somebody();
         let account = hand.account("Über", "Morgen", plain("ueber.morgen@example.de"), world.ends[0] - 30 * DAY);
         hand.order(Buyer::Account(account), world.as_of + 30 * 60, 7_490);
         Special { usual, upside_down, tomorrow: hand.house }
@@ -114,7 +118,19 @@ impl Hand<'_> {
     fn new(world: &World, which: u64) -> Hand<'_> {
         let blocks = world.customers.div_ceil(BLOCK) + which;
         let house = Household { number: blocks, ..Household::default() };
-        Hand { world, house, next: (world.customers + 256 * which) * 64 }
+        let person = world.customers + 256 * which;
+        Hand { world, house, next: person * 64, person }
+    }
+
+    /// From here on it is another person whose records and orders are made.
+    fn somebody(&mut self) {
+        self.person += 1;
+    }
+
+    fn push(&mut self, source: Source, id: String, version: RecordVersion) -> usize {
+        let entity = entity(self.person, 0);
+        self.house.records.push(Record { source, id, entity, versions: vec![version], deleted_at: None });
+        self.house.records.len() - 1
     }
 
     fn number(&mut self) -> u64 {
@@ -140,27 +156,19 @@ impl Hand<'_> {
     fn account(&mut self, first: &str, last: &str, email: Evidence, at: i64) -> usize {
         let id = (6_000_000_000_000 + scramble(self.number() << 8, 11)).to_string();
         let version = RecordVersion { email, ..Self::version(first, last, at) };
-        self.house.records.push(Record { source: Source::ShopCustomer, id, versions: vec![version], deleted_at: None });
-        self.house.records.len() - 1
+        self.push(Source::ShopCustomer, id, version)
     }
 
     fn user(&mut self, name: &str, email: Evidence, phone: Evidence, at: i64) -> usize {
         let id = desk_id(self.number() << 8).to_string();
         let version = RecordVersion { email, phone, country: None, ..Self::version(name, "", at) };
-        self.house.records.push(Record { source: Source::DeskUser, id, versions: vec![version], deleted_at: None });
-        self.house.records.len() - 1
+        self.push(Source::DeskUser, id, version)
     }
 
     fn payer(&mut self, email: &str, at: i64) -> usize {
         let id = format!("cus_{}", base62(self.number() << 6, 13));
         let version = RecordVersion { email: plain(email), ..Self::version("Sonder", "Fall", at) };
-        self.house.records.push(Record {
-            source: Source::StripeCustomer,
-            id,
-            versions: vec![version],
-            deleted_at: None,
-        });
-        self.house.records.len() - 1
+        self.push(Source::StripeCustomer, id, version)
     }
 
     /// An order of one line, sold at the counter (no parcel, no invoice).
@@ -176,6 +184,7 @@ impl Hand<'_> {
             Line { id: 13_000_000_000_000 + scramble(number * 8, 22), product: 9, quantity: 1, price, discount: 0 };
         self.house.orders.push(Order {
             id: order_id(number),
+            entity: entity(self.person, 0),
             buyer,
             email,
             phone: None,
@@ -292,6 +301,7 @@ impl Hand<'_> {
 
     /// A name that a spreadsheet would run, and an order that everything went well with.
     fn formula(&mut self) {
+        self.somebody();
         let at = self.world.ends[0] - 60 * DAY;
         let name = "=HYPERLINK(\"http://evil.example/?x=1\",\"Klick\")";
         let account = self.account(name, "O'Neil \"Bobby\", jr.", plain("bobby@tables.example"), at);
@@ -304,7 +314,9 @@ impl Hand<'_> {
     /// Orders that say nothing of who made them.
     fn nobody(&mut self) {
         let at = self.world.ends[0] - 20 * DAY;
+        self.somebody();
         self.order(Buyer::Nobody, at, 1_990);
+        self.somebody();
         let cancelled = self.order(Buyer::Nobody, at + DAY, 2_990);
         self.house.orders[cancelled].cancelled = Some((snap(at + DAY + HOUR, SHIPPED), "other"));
         self.house.orders[cancelled].paid = None;
@@ -312,6 +324,7 @@ impl Hand<'_> {
 
     /// Many orders of one guest: one holder of the address, however many orders there are.
     fn regular_guest(&mut self) {
+        self.somebody();
         let at = self.world.ends[0] - 200 * DAY;
         for nth in 0..25 {
             let text = if nth % 4 == 1 { " Stamm.Gast@example.de" } else { "stamm.gast@example.de" };
@@ -328,6 +341,7 @@ impl Hand<'_> {
             [(HOLDER_LIMIT, "buero@genau-zwanzig.example"), (HOLDER_LIMIT + 1, "buero@einundzwanzig.example")]
         {
             for nth in 0..holders {
+                self.somebody();
                 self.user(&format!("Büro {nth}"), plain(email), Evidence::default(), at + nth as i64 * HOUR);
             }
         }
@@ -357,6 +371,7 @@ impl Hand<'_> {
 
     /// Somebody who works here also shops here: an agent's mailbox is no evidence about customers.
     fn staff_member(&mut self) {
+        self.somebody();
         let at = self.world.ends[0] - 90 * DAY;
         let account = self.account("Nora", "Süß", plain(STAFF[6].2), at);
         self.order(Buyer::Account(account), at + HOUR, 3_490);
@@ -364,6 +379,7 @@ impl Hand<'_> {
 
     /// Promises and payments whose deadline is the very end of the last night, and a second beside it.
     fn deadlines(&mut self) {
+        self.somebody();
         let end = self.world.as_of;
         let at = end - 55 * DAY;
         let account = self.account("Grenz", "Fall", plain("grenz.fall@example.de"), at - DAY);
@@ -383,6 +399,7 @@ impl Hand<'_> {
 
     /// Answers after exactly two days of business time, a second later, over holidays and changes of clocks.
     fn waiting(&mut self) {
+        self.somebody();
         let world = self.world;
         let mut rng = Rng::new(world.seed, streams::SPECIAL, 0);
         let user = self.user("Warte Liste", plain("warte.liste@example.de"), Evidence::default(), world.start);
@@ -415,6 +432,7 @@ impl Hand<'_> {
 mod tests {
     use super::*;
     use chrono::NaiveDate;
+    use std::collections::BTreeSet;
 
     #[test]
     fn limits_are_met_from_both_sides() {
@@ -430,5 +448,17 @@ mod tests {
         assert_eq!(count("delivered_not_paid"), 1);
         assert!(count("no_reply") >= 1);
         assert!(house.tickets.len() > count("no_reply"));
+    }
+
+    #[test]
+    fn each_case_is_a_person_of_its_own() {
+        let first = NaiveDate::from_ymd_opt(2026, 11, 18).expect("a date");
+        let special = Special::new(&World::new(3, 200, first, 3));
+        let houses = [&special.usual, &special.upside_down, &special.tomorrow];
+        let records = houses.iter().flat_map(|h| &h.records).map(|r| r.entity);
+        let people: BTreeSet<u64> = records.chain(special.usual.orders.iter().map(|o| o.entity)).collect();
+        // The two mailboxes' holders; two of whom nothing is known, and seven with a case.
+        assert_eq!(people.len(), 2 * HOLDER_LIMIT + 1 + 2 + 7);
+        assert!(people.iter().all(|p| *p >= entity(200, 0)), "numbers of the people whom chance makes");
     }
 }

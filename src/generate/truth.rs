@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::friction::{self, RULES};
 use super::kin::{Kin, SHARED};
 use super::model::*;
+use super::people::People;
 use super::tables::Table;
 use super::touch::{self, KINDS};
 use super::world::{HOLDER_LIMIT, World, div_round};
@@ -79,6 +80,7 @@ pub struct Truth {
     journeys: BTreeMap<&'static str, u64>,
     handoffs: u64,
     charges_by_status: BTreeMap<&'static str, u64>,
+    pub people: People,
 }
 
 fn money(cents: i64) -> String {
@@ -97,17 +99,13 @@ impl Truth {
         }
         for (record, customer) in house.records.iter().zip(&kin.of_record) {
             if customer.is_some() {
-                let source = match record.source {
-                    Source::ShopCustomer => ("shopify", "customers"),
-                    Source::DeskUser => ("zendesk", "users"),
-                    Source::StripeCustomer => ("stripe", "customers"),
-                };
-                *self.person_records.entry(source).or_default() += 1;
+                *self.person_records.entry(record.source.object()).or_default() += 1;
             }
         }
         for (order, customer) in house.orders.iter().zip(&kin.of_order) {
             self.order(world, order, *customer);
         }
+        self.people.add(house, &kin);
         self.billing(world, house, &kin);
         self.support(world, house, &kin);
         for (rule, subject) in friction::found(world, house, &kin) {

@@ -1,20 +1,65 @@
 //! Exact rules: records that share an e-mail or a phone number are one person, unless too many share it.
 
-use std::sync::Arc;
-
-use super::{Blocked, Link, Record, Resolution, ids};
-use crate::config::project::Evidence;
+use super::linkage::cluster::{By, Clusters, Reason};
+use super::{Blocked, CutLink, Decided, Link, Record, Resolution, name_clusters, sort};
+use crate::config::project::{Decision, Evidence};
 
 /// Links, clusters and names the records. Their order does not matter.
-pub fn resolve(mut records: Vec<Record>, max_holders: u64) -> Resolution {
-    records.sort_unstable_by(|a, b| (&a.system, &a.object, &a.id).cmp(&(&b.system, &b.object, &b.id)));
+pub fn resolve(mut records: Vec<Record>, max_holders: u64, decisions: &[Decision]) -> Resolution {
+    sort(&mut records);
+    let (mut links, blocked) = links(&records, max_holders);
+    let decided = Decided::of(&records, decisions);
+    let mut cuts = Vec::new();
+    let root: Vec<usize> = if decided.same.is_empty() && decided.different.is_empty() {
+        let mut forest = Forest::new(records.len());
+        for link in &links {
+            forest.unite(link.left, link.right);
+        }
+        (0..records.len()).map(|i| forest.root(i)).collect()
+    } else {
+        let (kept, cut, root) = with_decisions(records.len(), links, &decided);
+        links = kept;
+        cuts = cut;
+        root
+    };
+    let customers = name_clusters(&records, &root);
+    links.sort_by(|a, b| (a.left, a.right, a.by).cmp(&(b.left, b.right, b.by)));
+    Resolution { records, customers, links, blocked, doubtful: Vec::new(), cuts, unknown: decided.unknown }
+}
+
+/// Decisions first; then no link that would bring together what a person keeps apart.
+fn with_decisions(records: usize, links: Vec<Link>, decided: &Decided) -> (Vec<Link>, Vec<CutLink>, Vec<usize>) {
+    let mut clusters = Clusters::new(records);
+    let (mut kept, mut cuts) = (Vec::new(), Vec::new());
+    for link in decided.same.iter().cloned().chain(links) {
+        let (a, b) = (clusters.root(link.left as u32), clusters.root(link.right as u32));
+        let apart = |l: &u32, r: &u32| decided.different.binary_search(&(*l.min(r), *l.max(r))).is_ok();
+        let is_apart = a != b && {
+            let right = clusters.members(b);
+            clusters.members(a).iter().any(|l| right.iter().any(|r| apart(l, r)))
+        };
+        if is_apart {
+            cuts.push(CutLink { link, reason: Reason::Decided });
+        } else {
+            if a != b {
+                clusters.unite(a, b);
+            }
+            kept.push(link);
+        }
+    }
+    let root = (0..records as u32).map(|r| clusters.root(r) as usize).collect();
+    (kept, cuts, root)
+}
+
+/// The links of equal evidence, and the evidence that too many hold. The records must be in order.
+pub fn links(records: &[Record], max_holders: u64) -> (Vec<Link>, Vec<Blocked>) {
     let (mut links, mut blocked) = (Vec::new(), Vec::new());
-    for (kind, name, rule) in [(Evidence::Email, "email", "email_exact"), (Evidence::Phone, "phone", "phone_exact")] {
+    for (kind, name, by) in [(Evidence::Email, "email", By::Email), (Evidence::Phone, "phone", By::Phone)] {
         let mut holders: Vec<(&str, usize)> =
             records.iter().enumerate().filter_map(|(i, r)| Some((r.evidence(kind)?, i))).collect();
         holders.sort_unstable();
         for group in holders.chunk_by(|a, b| a.0 == b.0) {
-            let count = count_holders(&records, group);
+            let count = count_holders(records, group);
             if count > max_holders {
                 blocked.push(Blocked { kind: name, value: group[0].0.to_string(), holders: count });
                 continue;
@@ -22,17 +67,12 @@ pub fn resolve(mut records: Vec<Record>, max_holders: u64) -> Resolution {
             // A star around the oldest holder: the fewest links that tell the same.
             let Some(oldest) = group.iter().map(|g| g.1).min_by_key(|i| records[*i].seniority()) else { continue };
             for (value, i) in group.iter().filter(|g| g.1 != oldest) {
-                links.push(Link { left: oldest, right: *i, rule, evidence: (*value).to_string() });
+                let evidence = Some((*value).to_string());
+                links.push(Link { left: oldest, right: *i, by, evidence, weight: 0.0, probability: 1.0 });
             }
         }
     }
-    let mut forest = Forest::new(records.len());
-    for link in &links {
-        forest.unite(link.left, link.right);
-    }
-    let customers = name_clusters(&records, &mut forest);
-    links.sort_by(|a, b| (a.left, a.right, a.rule).cmp(&(b.left, b.right, b.rule)));
-    Resolution { records, customers, links, blocked }
+    (links, blocked)
 }
 
 /// All guest orders of one e-mail are one holder; every other record is one of its own.
@@ -49,30 +89,6 @@ fn count_holders(records: &[Record], group: &[(&str, usize)]) -> u64 {
     shared.sort_unstable();
     shared.dedup();
     own + shared.len() as u64
-}
-
-/// The customer id of each record: made from the oldest record of its cluster.
-fn name_clusters(records: &[Record], forest: &mut Forest) -> Vec<Arc<str>> {
-    // Of each root: the oldest record of its cluster. Other places stay as they are.
-    let mut oldest: Vec<usize> = (0..records.len()).collect();
-    for i in 0..records.len() {
-        let held = &mut oldest[forest.root(i)];
-        if records[i].seniority() < records[*held].seniority() {
-            *held = i;
-        }
-    }
-    let mut order: Vec<(usize, usize)> =
-        (0..records.len()).filter(|i| forest.root(*i) == *i).map(|root| (root, oldest[root])).collect();
-    order.sort_unstable_by(|a, b| records[a.1].seniority().cmp(&records[b.1].seniority()));
-    let names = ids::assign(order.iter().map(|(_, i)| {
-        let r = &records[*i];
-        (&*r.system, &*r.object, &*r.id)
-    }));
-    let mut by_root: Vec<Arc<str>> = vec![Arc::from(""); records.len()];
-    for ((root, _), name) in order.into_iter().zip(names) {
-        by_root[root] = name.into();
-    }
-    (0..records.len()).map(|i| by_root[forest.root(i)].clone()).collect()
 }
 
 /// Union-find.
@@ -104,7 +120,11 @@ impl Forest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::ids;
     use super::*;
+    use crate::config::project::RecordName;
 
     fn record(id: &str, rank: u32, email: Option<&str>, phone: Option<&str>) -> Record {
         Record {
@@ -143,7 +163,7 @@ mod tests {
         ];
         let mut reversed = records.clone();
         reversed.reverse();
-        let (one, two) = (resolve(records, 20), resolve(reversed, 20));
+        let (one, two) = (resolve(records, 20, &[]), resolve(reversed, 20, &[]));
         assert_eq!(one.customers, two.customers, "the order of records does not matter");
         assert_eq!(customer_of(&one, "a"), customer_of(&one, "c"));
         assert_ne!(customer_of(&one, "a"), customer_of(&one, "d"));
@@ -153,13 +173,44 @@ mod tests {
     #[test]
     fn evidence_that_too_many_hold_links_nobody() {
         let many = |n: u32| (0..n).map(|i| record(&format!("r{i}"), i, Some("info@x"), None)).collect::<Vec<_>>();
-        let distinct = |r: &Resolution| r.customers.iter().collect::<std::collections::BTreeSet<_>>().len();
-        assert_eq!(distinct(&resolve(many(20), 20)), 1);
-        let blocked = resolve(many(21), 20);
+        let distinct = |r: &Resolution| r.customers.iter().collect::<BTreeSet<_>>().len();
+        assert_eq!(distinct(&resolve(many(20), 20, &[])), 1);
+        let blocked = resolve(many(21), 20, &[]);
         assert_eq!(distinct(&blocked), 21);
         assert_eq!(blocked.blocked, [Blocked { kind: "email", value: "info@x".into(), holders: 21 }]);
         let mut guests = many(30);
         guests.iter_mut().for_each(|g| g.holder = Some("info@x".into()));
-        assert_eq!(distinct(&resolve(guests, 20)), 1, "guest orders of one e-mail are one holder");
+        assert_eq!(distinct(&resolve(guests, 20, &[])), 1, "guest orders of one e-mail are one holder");
+    }
+
+    #[test]
+    fn what_a_person_decided_beats_the_rules() {
+        let records = || {
+            vec![
+                record("a", 1, Some("x@y"), None),
+                record("b", 2, Some("x@y"), None),
+                record("c", 3, None, None),
+                record("d", 4, Some("x@y"), None),
+            ]
+        };
+        let name = |id: &str| RecordName { system: "shop".into(), object: "customers".into(), id: id.into() };
+        let decide = |is_same: bool, a: &str, b: &str| Decision {
+            who: "kim".into(),
+            when: "2026-11-24".into(),
+            why: "asked".into(),
+            is_same,
+            left: name(a),
+            right: name(b),
+            line: 2,
+        };
+        let decided =
+            resolve(records(), 20, &[decide(false, "a", "b"), decide(true, "b", "c"), decide(true, "a", "z")]);
+        assert_ne!(customer_of(&decided, "a"), customer_of(&decided, "b"));
+        assert_eq!(customer_of(&decided, "b"), customer_of(&decided, "c"));
+        assert_eq!(customer_of(&decided, "a"), customer_of(&decided, "d"));
+        assert_eq!(decided.cuts.len(), 1, "{:?}", decided.cuts);
+        assert_eq!(decided.unknown, [2], "there is no record z");
+        let undone = resolve(records(), 20, &[]);
+        assert_eq!(customer_of(&undone, "a"), customer_of(&undone, "b"), "a decision taken back leaves no trace");
     }
 }

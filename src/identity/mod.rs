@@ -1,19 +1,25 @@
 //! Identity: whose record is this?
 //!
-//! `exact` links records that share an e-mail or a phone number, unless too many share it. Records come from staging
-//! (the newest version of each), links become clusters, and a cluster is named after its oldest record. The
-//! probabilistic engine has its place beside `exact.rs`: it would add links, and everything after them stays.
+//! `exact` links records that share an e-mail or a phone number, unless too many share it; `probable` weighs all that is known of two records with the
+//! engine in `linkage`. Records come from staging (the newest version of each), links become clusters, what a person decided beats both, and a cluster
+//! is named after its oldest record.
 
 pub mod collect;
 pub mod events;
 pub mod exact;
+pub mod files;
+pub mod history;
 pub mod ids;
+pub mod linkage;
 pub mod normalise;
+pub mod picture;
+pub mod probable;
 pub mod tables;
 
 use std::sync::Arc;
 
-use crate::config::project::Evidence;
+use crate::config::project::{Decision, Evidence, RecordName};
+use linkage::cluster::{By, Reason};
 
 /// One person record of a source, with its evidence normalised. What many records share is held once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +64,25 @@ impl Record {
 }
 
 /// A link between two records (indices into the records).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Link {
     pub left: usize,
     pub right: usize,
-    /// `email_exact`, `phone_exact`
-    pub rule: &'static str,
-    pub evidence: String,
+    /// What says so.
+    pub by: By,
+    /// The value that both hold, of an exact rule; who decided and why, of a decision.
+    pub evidence: Option<String>,
+    /// Bits; 0 of an exact rule.
+    pub weight: f64,
+    /// 1 of an exact rule.
+    pub probability: f64,
+}
+
+/// A link that does not count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CutLink {
+    pub link: Link,
+    pub reason: Reason,
 }
 
 /// Evidence that too many hold.
@@ -84,4 +102,74 @@ pub struct Resolution {
     pub customers: Vec<Arc<str>>,
     pub links: Vec<Link>,
     pub blocked: Vec<Blocked>,
+    /// Pairs that may be one, for a person to decide.
+    pub doubtful: Vec<Link>,
+    pub cuts: Vec<CutLink>,
+    /// Lines of identity-overrides.csv about records that are not there.
+    pub unknown: Vec<u64>,
+}
+
+/// What persons decided, by the records' indices.
+#[derive(Debug, Default)]
+struct Decided {
+    /// In the file's order.
+    same: Vec<Link>,
+    /// The smaller index first, in order.
+    different: Vec<(u32, u32)>,
+    unknown: Vec<u64>,
+}
+
+impl Decided {
+    /// The records must be in order.
+    fn of(records: &[Record], decisions: &[Decision]) -> Decided {
+        let find = |name: &RecordName| {
+            records
+                .binary_search_by(|r| (&*r.system, &*r.object, &*r.id).cmp(&(&name.system, &name.object, &name.id)))
+                .ok()
+        };
+        let mut decided = Decided::default();
+        for decision in decisions {
+            let (Some(a), Some(b)) = (find(&decision.left), find(&decision.right)) else {
+                decided.unknown.push(decision.line);
+                continue;
+            };
+            if decision.is_same {
+                let evidence = Some(format!("{} on {}: {}", decision.who, decision.when, decision.why));
+                decided.same.push(Link { left: a, right: b, by: By::Decided, evidence, weight: 0.0, probability: 1.0 });
+            } else {
+                decided.different.push((a.min(b) as u32, a.max(b) as u32));
+            }
+        }
+        decided.different.sort_unstable();
+        decided
+    }
+}
+
+/// Stands the records in the order of their names.
+fn sort(records: &mut [Record]) {
+    records.sort_unstable_by(|a, b| (&a.system, &a.object, &a.id).cmp(&(&b.system, &b.object, &b.id)));
+}
+
+/// The customer id of each record, made from the oldest record of its cluster; `root` of a record is one of its cluster.
+fn name_clusters(records: &[Record], root: &[usize]) -> Vec<Arc<str>> {
+    // Of each root: the oldest record of its cluster. Other places stay as they are.
+    let mut oldest: Vec<usize> = root.to_vec();
+    for i in 0..records.len() {
+        let held = &mut oldest[root[i]];
+        if records[i].seniority() < records[*held].seniority() {
+            *held = i;
+        }
+    }
+    let mut order: Vec<(usize, usize)> =
+        (0..records.len()).filter(|i| root[*i] == *i).map(|root| (root, oldest[root])).collect();
+    order.sort_unstable_by(|a, b| records[a.1].seniority().cmp(&records[b.1].seniority()));
+    let names = ids::assign(order.iter().map(|(_, i)| {
+        let r = &records[*i];
+        (&*r.system, &*r.object, &*r.id)
+    }));
+    let mut by_root: Vec<Arc<str>> = vec![Arc::from(""); records.len()];
+    for ((root, _), name) in order.into_iter().zip(names) {
+        by_root[root] = name.into();
+    }
+    root.iter().map(|root| by_root[*root].clone()).collect()
 }

@@ -39,6 +39,26 @@ fn international(text: &str, region: Option<country::Id>) -> Option<String> {
     (!rest.is_empty() && !rest.starts_with('0')).then(|| rest.to_string())
 }
 
+/// A number's digits with its country's code before them, by the country's prefixes alone: not asked whether there is such a number. None: too short.
+pub fn dialled(text: &str, region: Option<country::Id>) -> Option<String> {
+    let plain = text.trim().replace("(0)", "");
+    let digits: String = plain.chars().filter(char::is_ascii_digit).collect();
+    if digits.len() < 6 {
+        return None;
+    }
+    if plain.starts_with(['+', '\u{ff0b}']) {
+        return Some(digits);
+    }
+    let metadata = region.and_then(|r| DATABASE.by_id(r.as_ref()));
+    if let Some(rest) = digits.strip_prefix("00") {
+        return Some(rest.to_string());
+    }
+    let Some(metadata) = metadata else { return Some(digits) };
+    let code = metadata.country_code().to_string();
+    let national = metadata.national_prefix().and_then(|p| digits.strip_prefix(p)).unwrap_or(&digits);
+    Some(code + national)
+}
+
 /// What people part the digits of a number with.
 const PUNCTUATION: [char; 6] = [' ', '(', ')', '/', '.', '-'];
 

@@ -6,7 +6,8 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::events::Event;
-use super::{Record, Resolution};
+use super::history::Known;
+use super::{CutLink, Link, Record, Resolution, files};
 use crate::contract::utc_micros;
 use crate::error::{Error, Result};
 
@@ -68,10 +69,20 @@ const LINK: TableSpec = TableSpec {
         ("right_system", "text", false, "System of the other record."),
         ("right_object", "text", false, "Object of the other record."),
         ("right_record_id", "text", false, "Key of the other record."),
-        ("rule", "text", false, "The rule that linked them: email_exact or phone_exact."),
-        ("evidence", "text", true, "The value that both hold."),
-        ("weight", "double", false, "Match weight; an exact rule has none to add, and says 0."),
-        ("probability", "double", false, "Probability of the match; an exact rule says 1."),
+        (
+            "rule",
+            "text",
+            false,
+            "What links them: email_exact, phone_exact, decided (by a person), model, or model_together (all records of both sides).",
+        ),
+        (
+            "evidence",
+            "text",
+            true,
+            "The value that both hold, of an exact rule; who decided, when and why, of a decision.",
+        ),
+        ("weight", "double", false, "Bits of evidence for one person; an exact rule has none to add, and says 0."),
+        ("probability", "double", false, "Probability that both are one person; an exact rule and a decision say 1."),
         ("first_batch", "text", false, "The batch of the newer of the two records' newest versions."),
     ],
     order: &["left_system", "left_object", "left_record_id", "right_system", "right_object", "right_record_id", "rule"],
@@ -86,6 +97,63 @@ const BLOCKED: TableSpec = TableSpec {
         ("holders", "bigint", false, "Records that hold it; all guest orders of one e-mail are one."),
     ],
     order: &["kind", "value"],
+};
+
+const REVIEW: TableSpec = TableSpec {
+    name: "identity.review",
+    description: "Pairs of records that may be one person, of different customers, for a person to decide in identity-overrides.csv.",
+    columns: &[
+        ("left_system", "text", false, "System of the older record."),
+        ("left_object", "text", false, "Object of the older record."),
+        ("left_record_id", "text", false, "Key of the older record."),
+        ("right_system", "text", false, "System of the other record."),
+        ("right_object", "text", false, "Object of the other record."),
+        ("right_record_id", "text", false, "Key of the other record."),
+        ("weight", "double", false, "Bits of evidence for one person."),
+        ("probability", "double", false, "Probability that both are one person, by what the two records say."),
+        ("left_customer_id", "text", false, "The customer of the older record."),
+        ("right_customer_id", "text", false, "The customer of the other record."),
+    ],
+    order: PAIR_ORDER,
+};
+
+const CUT: TableSpec = TableSpec {
+    name: "identity.cut_link",
+    description: "Links that do not count, and why: they would glue people together.",
+    columns: &[
+        ("left_system", "text", false, "System of the older record."),
+        ("left_object", "text", false, "Object of the older record."),
+        ("left_record_id", "text", false, "Key of the older record."),
+        ("right_system", "text", false, "System of the other record."),
+        ("right_object", "text", false, "Object of the other record."),
+        ("right_record_id", "text", false, "Key of the other record."),
+        ("weight", "double", false, "Bits of evidence for one person."),
+        ("probability", "double", false, "Probability that both are one person, by what the two records say."),
+        ("rule", "text", false, "What would have linked them, as in identity.link."),
+        ("evidence", "text", true, "The value that both hold, of an exact rule."),
+        ("reason", "text", false, "Why it does not count."),
+    ],
+    order: PAIR_ORDER,
+};
+
+const PAIR_ORDER: &[&str] =
+    &["left_system", "left_object", "left_record_id", "right_system", "right_object", "right_record_id"];
+
+const HISTORY: TableSpec = TableSpec {
+    name: "identity.id_history",
+    description: "Every customer id that a run ever published, and which customer it is today. It tells of the loading, as identity.customer_event does.",
+    columns: &[
+        ("customer_id", "text", false, "The id as some run published it."),
+        (
+            "current_customer_id",
+            "text",
+            false,
+            "The customer that it belongs to today; NULL where none of its records is left.",
+        ),
+        ("run", "bigint", false, "The last run that changed what it means."),
+        ("event", "text", false, "What happened then: created, merged, split or rekeyed."),
+    ],
+    order: &["customer_id"],
 };
 
 const EVENT: TableSpec = TableSpec {
@@ -106,7 +174,7 @@ const EVENT: TableSpec = TableSpec {
     order: &["run", "customer_id", "event", "other_customer_id"],
 };
 
-pub const SPECS: [&TableSpec; 5] = [&RECORD, &XREF, &LINK, &BLOCKED, &EVENT];
+pub const SPECS: [&TableSpec; 8] = [&RECORD, &XREF, &LINK, &BLOCKED, &EVENT, &REVIEW, &CUT, &HISTORY];
 
 impl TableSpec {
     pub fn schema(&self) -> SchemaRef {
@@ -179,7 +247,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     })?;
     let link = chunks(resolution.links.len(), |range| {
         let part = &resolution.links[range];
-        let side = |pick: fn(&super::Link) -> usize, field: fn(&Record) -> &str| {
+        let side = |pick: fn(&Link) -> usize, field: fn(&Record) -> &str| {
             texts(part.iter().map(move |l| Some(field(&records[pick(l)]))))
         };
         LINK.batch(vec![
@@ -189,10 +257,10 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
             side(|l| l.right, |r| &r.system),
             side(|l| l.right, |r| &r.object),
             side(|l| l.right, |r| &r.id),
-            texts(part.iter().map(|l| Some(l.rule))),
-            texts(part.iter().map(|l| Some(l.evidence.as_str()))),
-            Arc::new(Float64Array::from_iter_values(part.iter().map(|_| 0.0))),
-            Arc::new(Float64Array::from_iter_values(part.iter().map(|_| 1.0))),
+            texts(part.iter().map(|l| Some(l.by.rule()))),
+            texts(part.iter().map(|l| l.evidence.as_deref())),
+            doubles(part.iter().map(|l| l.weight)),
+            doubles(part.iter().map(|l| l.probability)),
             texts(part.iter().map(|l| {
                 let (left, right) = (&records[l.left], &records[l.right]);
                 Some(if left.first_rank > right.first_rank { &*left.batch } else { &*right.batch })
@@ -205,7 +273,60 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
         texts(blocked.iter().map(|b| Some(b.value.as_str()))),
         Arc::new(Int64Array::from_iter_values(blocked.iter().map(|b| b.holders as i64))),
     ])?;
-    Ok(vec![(&RECORD, record), (&XREF, xref), (&LINK, link), (&BLOCKED, vec![blocked])])
+    let customer = |record: usize| Some(&*resolution.customers[record]);
+    let mut doubtful: Vec<&Link> = resolution.doubtful.iter().collect();
+    doubtful.sort_by_key(|l| (l.left, l.right));
+    let review = chunks(doubtful.len(), |range| {
+        let part = &doubtful[range];
+        let mut columns = sides(records, part);
+        columns.push(texts(part.iter().map(|l| customer(l.left))));
+        columns.push(texts(part.iter().map(|l| customer(l.right))));
+        REVIEW.batch(columns)
+    })?;
+    let mut cut: Vec<&CutLink> = resolution.cuts.iter().collect();
+    cut.sort_by_key(|c| (c.link.left, c.link.right));
+    let cut = chunks(cut.len(), |range| {
+        let part: Vec<&Link> = cut[range.clone()].iter().map(|c| &c.link).collect();
+        let mut columns = sides(records, &part);
+        columns.push(texts(part.iter().map(|l| Some(l.by.rule()))));
+        columns.push(texts(part.iter().map(|l| l.evidence.as_deref())));
+        columns.push(texts(cut[range].iter().map(|c| Some(c.reason.text()))));
+        CUT.batch(columns)
+    })?;
+    Ok(vec![(&RECORD, record), (&XREF, xref), (&LINK, link), (&BLOCKED, vec![blocked]), (&REVIEW, review), (&CUT, cut)])
+}
+
+/// Both records, weight and probability.
+fn sides(records: &[Record], part: &[&Link]) -> Vec<ArrayRef> {
+    let side = |pick: fn(&Link) -> usize, field: fn(&Record) -> &str| {
+        texts(part.iter().map(move |l| Some(field(&records[pick(l)]))))
+    };
+    vec![
+        side(|l| l.left, |r| &r.system),
+        side(|l| l.left, |r| &r.object),
+        side(|l| l.left, |r| &r.id),
+        side(|l| l.right, |r| &r.system),
+        side(|l| l.right, |r| &r.object),
+        side(|l| l.right, |r| &r.id),
+        doubles(part.iter().map(|l| l.weight)),
+        doubles(part.iter().map(|l| l.probability)),
+    ]
+}
+
+/// The history of ids.
+pub fn history_rows(known: &[Known]) -> Result<Rows> {
+    let batch = HISTORY.batch(vec![
+        texts(known.iter().map(|k| Some(k.customer_id.as_str()))),
+        texts(known.iter().map(|k| k.current_customer_id.as_deref())),
+        Arc::new(Int64Array::from_iter_values(known.iter().map(|k| k.run))),
+        texts(known.iter().map(|k| Some(k.event.as_str()))),
+    ])?;
+    Ok((&HISTORY, vec![batch]))
+}
+
+/// The last digits hang on the machine; they are not written.
+fn doubles(values: impl Iterator<Item = f64>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter_values(values.map(files::rounded)))
 }
 
 /// The events table.

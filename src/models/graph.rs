@@ -15,12 +15,15 @@ use crate::config::suggest;
 use crate::error::{Diagnostic, Error, Kind, Result};
 
 /// The tables that identity makes.
-pub const IDENTITY_TABLES: [&str; 5] = [
+pub const IDENTITY_TABLES: [&str; 8] = [
     "identity.record",
     "identity.link",
     "identity.customer_xref",
     "identity.customer_event",
     "identity.blocked_evidence",
+    "identity.review",
+    "identity.cut_link",
+    "identity.id_history",
 ];
 /// The day table that the project's zone and holidays make.
 pub const CALENDAR: &str = "project.calendar";

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use datafusion::prelude::SessionContext;
 
-use super::tables;
+use super::{resolve, tables};
 use crate::catalog;
 use crate::checks::observe::RowChecks;
 use crate::checks::{self, Rule};
-use crate::config::PROJECT_FILE;
-use crate::config::project::{Evidence, IdentityMode, Project};
+use crate::config::project::{Evidence, Project};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::identity::collect;
@@ -53,12 +52,8 @@ pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
             Err(finding) => findings.push(finding),
         }
     }
-    if project.identity.mode == IdentityMode::Probabilistic {
-        findings.push(
-            Diagnostic::new("`identity.mode: probabilistic` is not part of this version")
-                .at(PROJECT_FILE, None)
-                .hint("write `mode: exact`"),
-        );
+    if let Err(error) = resolve::way(project) {
+        findings.extend(error.findings);
     }
     findings.extend(person_findings(&context, project, graph).await);
     findings.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::checks;
-use crate::config::project::{Object, Project};
+use crate::config::project::{IdentityMode, Object, Project};
+use crate::config::{LINKAGE_FILE, MODEL_FILE, OVERRIDES_FILE};
 use crate::error::Result;
+use crate::identity;
 use crate::landing::batch::contract_digest;
 use crate::landing::newest::Sequence;
 use crate::models::graph::{CALENDAR, Graph, REJECTED};
@@ -51,6 +53,11 @@ pub fn all(
     let base = digest(versions().iter().flat_map(|(k, v)| [k.as_str(), v.as_str()]));
     let mut out = Fingerprints::new();
     let mut persons: Vec<String> = vec![base.clone(), format!("{:?} {}", project.identity, project.default_country)];
+    let of_identity = [OVERRIDES_FILE, LINKAGE_FILE, MODEL_FILE];
+    persons.extend(project.files.iter().filter(|f| of_identity.contains(&f.path.as_str())).map(|f| f.sha256.clone()));
+    if project.identity.mode == IdentityMode::Probabilistic {
+        persons.push(digest([identity::linkage::model::SHIPPED]));
+    }
     for object in project.objects() {
         let digest = landed(object, sequences.get(&object.contract.label()))?;
         if let Some(person) = &object.person {
@@ -68,9 +75,9 @@ pub fn all(
         }
         out.insert(format!("landing.{}", object.contract.table()), digest);
     }
-    let identity = digest(persons.iter().map(String::as_str));
-    for spec in crate::identity::tables::SPECS {
-        out.insert(spec.name.to_string(), digest([identity.as_str(), spec.name]));
+    let of_persons = digest(persons.iter().map(String::as_str));
+    for spec in identity::tables::SPECS {
+        out.insert(spec.name.to_string(), digest([of_persons.as_str(), spec.name]));
     }
     let zone = format!("{} {:?} {as_of}", project.time_zone.name(), project.holidays);
     out.insert(CALENDAR.into(), digest([base.as_str(), zone.as_str()]));

@@ -11,11 +11,15 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::build::{Site, Special};
 use crate::catalog;
-use crate::config::project::{Object, Project};
+use crate::config::linkage::Entity;
+use crate::config::project::{IdentityMode, Object, Project};
+use crate::config::{MODEL_FILE, OVERRIDES_FILE};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::identity::events::{self, Event, Held};
-use crate::identity::{Resolution, collect, exact, tables as identity_tables};
+use crate::identity::linkage::Settings;
+use crate::identity::linkage::model::{Model, SHIPPED};
+use crate::identity::{Resolution, collect, exact, history, probable, tables as identity_tables};
 use crate::landing::newest::Newest;
 use crate::manifest::{ColumnRecord, StageRecord};
 use crate::models::writer::{self, Unobserved};
@@ -35,6 +39,7 @@ pub fn task(
     let persons: Vec<Object> = project.objects().filter(|o| o.person.is_some()).cloned().collect();
     let reads = persons.iter().map(|o| source(site, o)).collect();
     let (site, max_holders, country) = (site.clone(), project.identity.max_holders, project.default_country.clone());
+    let (way, decisions) = (way(project)?, project.decisions.clone());
     let special: Special = Box::pin(async move {
         let began = Instant::now();
         let mut records = Vec::new();
@@ -45,9 +50,16 @@ pub fn task(
                 .extend(collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?);
         }
         let count = records.len() as u64;
-        let resolution = tokio::task::spawn_blocking(move || exact::resolve(records, max_holders))
-            .await
-            .map_err(|e| Error::failed(format!("identity stopped: {e}")))?;
+        let resolution = tokio::task::spawn_blocking(move || match way {
+            None => Ok(exact::resolve(records, max_holders, &decisions)),
+            Some((model, settings)) => probable::resolve(records, max_holders, &decisions, &model, &settings)
+                .map_err(|e| Error::failed(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN)),
+        })
+        .await
+        .map_err(|e| Error::failed(format!("identity stopped: {e}")))??;
+        for line in &resolution.unknown {
+            tracing::warn!("{OVERRIDES_FILE}:{line} names a record that is not there; it decides nothing");
+        }
         publish(&site, &resolution).await?;
         let seconds = began.elapsed().as_secs_f64();
         site.with_yield(|y| y.stages.push(StageRecord { name: "identity".into(), seconds, rows: Some(count) }));
@@ -56,9 +68,45 @@ pub fn task(
     Ok((reads, special))
 }
 
+const TRAIN: &str = "`uramaki identity train` makes a model of the project's records";
+
+/// The model that the project resolves by: its own file, else the one that ships. None: exact rules only.
+pub fn way(project: &Project) -> Result<Option<(Model, Settings)>> {
+    if project.identity.mode == IdentityMode::Exact {
+        return Ok(None);
+    }
+    model(project).map(Some)
+}
+
+/// The project's model, else the one that ships, with what the project says of matching.
+pub fn model(project: &Project) -> Result<(Model, Settings)> {
+    let file = project.files.iter().find(|f| f.path == MODEL_FILE);
+    let text = file.map_or(Ok(SHIPPED), |f| std::str::from_utf8(&f.bytes));
+    let mut model = text
+        .map_err(|e| e.to_string())
+        .and_then(Model::read)
+        .map_err(|e| Error::config(format!("the model cannot be read: {e}")).at(MODEL_FILE, None).hint(TRAIN))?;
+    // What the project's file says beats what the model was trained with.
+    model.link_at = project.linkage.link_at.unwrap_or(model.link_at);
+    model.review_at = project.linkage.review_at.unwrap_or(model.review_at);
+    let settings = settings(project, model.entity);
+    Ok((model, settings))
+}
+
+/// How the project's records are matched.
+pub fn settings(project: &Project, entity: Entity) -> Settings {
+    let mut settings = Settings::new(entity, &project.linkage);
+    settings.default_country.clone_from(&project.default_country);
+    settings.max_holders = u32::try_from(project.identity.max_holders).unwrap_or(u32::MAX);
+    settings
+}
+
 async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
     let mut all = identity_tables::rows(resolution)?;
-    all.push(identity_tables::event_rows(&events(site, resolution).await?)?);
+    let events = events(site, resolution).await?;
+    all.push(identity_tables::event_rows(&events)?);
+    let today = resolution.customers.iter().map(|c| &**c).collect();
+    all.push(identity_tables::history_rows(&history::of(&events, &today))?);
     for (spec, batches) in all {
         let schema = spec.schema();
         let personal: Vec<String> = spec.columns.iter().filter(|c| c.2).map(|c| c.0.to_string()).collect();

@@ -1,0 +1,251 @@
+//! `uramaki identity`: resolve and evaluate any files; train, explain and review a project's records.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use serde_json::json;
+
+use super::identity_project as project;
+use crate::cli::{Global, IdentityArgs, IdentityVerb};
+use crate::config::linkage::{Entity, FieldType, LinkageYaml, Mode};
+use crate::config::{self};
+use crate::error::{Error, Result};
+use crate::identity::files;
+use crate::identity::linkage::block::RuleReport;
+use crate::identity::linkage::evaluate::{self, Quality};
+use crate::identity::linkage::table::Table;
+use crate::identity::linkage::{self, Given, Settings};
+use crate::models::writer::{self, Unobserved};
+use crate::output::counted;
+
+pub fn identity(args: &IdentityArgs, global: &Global) -> Result<()> {
+    match &args.verb {
+        IdentityVerb::Resolve { files, config, output, threads } => {
+            let threads = threads.unwrap_or_else(super::cores);
+            super::with_pool(threads)?;
+            super::with_runtime(threads, resolve(files, config.as_deref(), output))
+        }
+        IdentityVerb::Evaluate { links, labels } => evaluate(links, labels),
+        IdentityVerb::Train { output } => {
+            super::with_runtime(super::cores(), project::train(&super::project(global)?, output.as_deref()))
+        }
+        IdentityVerb::Explain { names, html } => {
+            super::with_runtime(super::cores(), project::explain(&super::project(global)?, names, html.as_deref()))
+        }
+        IdentityVerb::Review { limit, format } => {
+            super::with_runtime(super::cores(), project::review(&super::project(global)?, *limit, *format))
+        }
+    }
+}
+
+async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Result<()> {
+    let typed = config.map(config::linkage_file).transpose()?.unwrap_or_default();
+    let files::Input { mut table, choices } = files::read(paths, &typed)?;
+    if config.is_none() {
+        for (column, choice) in &choices {
+            tracing::info!("{column}: {choice}");
+        }
+    }
+    linkage::in_order(&mut table);
+    files::refuse_doubles(&table)?;
+    let settings = Settings::new(entity(&table), &typed);
+    let sources = sources(&table, &typed)?;
+    let (mut data, shared) = linkage::prepare(&table, &settings);
+    for value in &shared {
+        tracing::debug!("one {:?} of {} names tells nothing", value.kind, value.names);
+    }
+    let model = linkage::train(&mut data, &settings, &sources);
+    let given = Given { sources, ..Given::default() };
+    let linked = linkage::link(&data, &model, &settings, &given);
+    std::fs::create_dir_all(output).map_err(|e| Error::failed(format!("{} cannot be made: {e}", output.display())))?;
+    let mut links = linked.links.clone();
+    links.sort_by_key(|p| (p.left, p.right, p.by));
+    links.dedup_by_key(|p| (p.left, p.right));
+    write(output, "links.parquet", files::links(&table, &links)?).await?;
+    write(output, "review.parquet", files::links(&table, &linked.doubtful)?).await?;
+    write(output, "clusters.parquet", files::clusters(&table, &linked.cluster)?).await?;
+    text(output, "model.json", &(super::pretty(&model)? + "\n"))?;
+    text(output, "blocking.csv", &costs(&linked.rules))?;
+    let clusters = (0..).zip(&linked.cluster).filter(|(i, c)| *i == **c).count() as u64;
+    super::print(&format!(
+        "{} are {}: {}, {} for review, {} cut; written to {}",
+        counted(table.names.len() as u64, "record"),
+        counted(clusters, "entity").replace("entitys", "entities"),
+        counted(links.len() as u64, "link"),
+        linked.doubtful.len(),
+        linked.cuts.len(),
+        output.display()
+    ))
+}
+
+/// Organisations where columns name them and no persons.
+fn entity(table: &Table) -> Entity {
+    let has = |kinds: &[FieldType]| table.columns.iter().any(|c| kinds.contains(&c.kind));
+    let of_persons = [FieldType::GivenName, FieldType::FamilyName, FieldType::FullName, FieldType::DateOfBirth];
+    if has(&[FieldType::Organisation]) && !has(&of_persons) { Entity::Organisation } else { Entity::Person }
+}
+
+/// In link mode, each record's source as a number.
+fn sources(table: &Table, typed: &LinkageYaml) -> Result<Vec<u32>> {
+    if typed.mode != Some(Mode::Link) {
+        return Ok(Vec::new());
+    }
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let sources: Vec<u32> = table
+        .names
+        .iter()
+        .map(|(source, _)| {
+            let next = numbers.len() as u32;
+            *numbers.entry(source).or_insert(next)
+        })
+        .collect();
+    if numbers.len() < 2 {
+        return Err(Error::config("`mode: link` links records of different sources, and there is one source only")
+            .hint("give two files, name the `source` column, or write `mode: dedupe`"));
+    }
+    Ok(sources)
+}
+
+async fn write(folder: &Path, name: &str, batch: RecordBatch) -> Result<()> {
+    let schema = batch.schema();
+    let stream = RecordBatchStreamAdapter::new(schema.clone(), futures::stream::iter([Ok(batch)]));
+    writer::write(Box::pin(stream), schema, &[], &folder.join(name), "writing the result", &mut Unobserved).await?;
+    Ok(())
+}
+
+fn text(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    std::fs::write(&path, text).map_err(|e| Error::failed(format!("cannot write `{}`: {e}", path.display())))
+}
+
+/// What each blocking rule costs, as CSV.
+fn costs(rules: &[RuleReport]) -> String {
+    let mut out = String::from("rule,pairs,new_pairs,largest_block,skipped_blocks,skipped_pairs\n");
+    for r in rules {
+        let parts: Vec<String> =
+            r.rule.iter().map(|p| json!(p).as_str().map(ToString::to_string).unwrap_or_default()).collect();
+        out += &format!(
+            "{},{},{},{},{},{}\n",
+            parts.join(" + "),
+            r.pairs,
+            r.new_pairs,
+            r.largest_block,
+            r.skipped_blocks,
+            r.skipped_pairs
+        );
+    }
+    out
+}
+
+/// A file's column as texts, by its name.
+fn column(batches: &[RecordBatch], name: &str, file: &Path) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    for batch in batches {
+        let Some(column) = batch.column_by_name(name) else {
+            return Err(Error::config(format!("{} has no column `{name}`", file.display()))
+                .hint("labels have the columns source, id and entity"));
+        };
+        let texts = cast(column, &DataType::Utf8).map_err(|e| Error::failed(e.to_string()))?;
+        let texts = texts.as_string::<i32>();
+        out.extend(
+            (0..texts.len()).map(|i| if texts.is_null(i) { String::new() } else { texts.value(i).trim().into() }),
+        );
+    }
+    Ok(out)
+}
+
+fn evaluate(links: &Path, labels: &Path) -> Result<()> {
+    let file = links.join("clusters.parquet");
+    let clusters = files::batches(&file)?;
+    let truth = files::batches(labels)?;
+    let names = |batches: &[RecordBatch], file: &Path| -> Result<Vec<(String, String)>> {
+        Ok(column(batches, "source", file)?.into_iter().zip(column(batches, "id", file)?).collect())
+    };
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let mut number = |text: String| {
+        let next = numbers.len() as u32;
+        *numbers.entry(text).or_insert(next)
+    };
+    let found: HashMap<(String, String), u32> = names(&clusters, &file)?
+        .into_iter()
+        .zip(column(&clusters, "cluster_id", &file)?)
+        .map(|(name, cluster)| (name, number(format!("c{cluster}"))))
+        .collect();
+    let (mut records, mut missing) = (Vec::new(), 0u64);
+    let mut entities: HashMap<(String, String), u32> = HashMap::new();
+    for (name, entity) in names(&truth, labels)?.into_iter().zip(column(&truth, "entity", labels)?) {
+        let entity = number(format!("e{entity}"));
+        // A record that nobody resolved is alone.
+        let cluster = found.get(&name).copied().unwrap_or_else(|| {
+            missing += 1;
+            number(format!("m{}\u{1f}{}", name.0, name.1))
+        });
+        records.push((cluster, entity));
+        entities.insert(name, entity);
+    }
+    if missing == records.len() as u64 {
+        return Err(Error::config(format!("no record of {} is in {}", labels.display(), file.display()))
+            .hint("`source` and `id` must be those of clusters.parquet"));
+    }
+    if missing > 0 {
+        tracing::warn!("{} of the labels are not in {}", counted(missing, "record"), file.display());
+    }
+    let result = evaluate::evaluate(&records);
+    let line = |name: &str, q: Quality| {
+        format!(
+            "{name:<9} {:>9.5} {:>9.5} {:>9.5}   {} found, {} true, {} right",
+            q.precision, q.recall, q.f1, q.found, q.expected, q.right
+        )
+    };
+    super::print(&format!("{:<9} {:>9} {:>9} {:>9}", "", "precision", "recall", "F1"))?;
+    super::print(&line("pairs", result.pairs))?;
+    super::print(&line("clusters", result.clusters))?;
+    calibration(links, &entities)
+}
+
+/// Of the pairs of each probability: how many are right.
+fn calibration(links: &Path, entities: &HashMap<(String, String), u32>) -> Result<()> {
+    const EDGES: [f64; 8] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99, 1.01];
+    let mut bins = [(0u64, 0u64, 0.0f64); EDGES.len() - 1];
+    for name in ["links.parquet", "review.parquet"] {
+        let file = links.join(name);
+        if !file.is_file() {
+            continue;
+        }
+        let batches = files::batches(&file)?;
+        let side = |s: &str| -> Result<Vec<(String, String)>> {
+            let (source, id) = (format!("{s}_source"), format!("{s}_id"));
+            Ok(column(&batches, &source, &file)?.into_iter().zip(column(&batches, &id, &file)?).collect())
+        };
+        let probabilities: Vec<f64> = batches
+            .iter()
+            .filter_map(|b| b.column_by_name("probability"))
+            .flat_map(|c| c.as_primitive::<Float64Type>().values().to_vec())
+            .collect();
+        for ((left, right), p) in side("left")?.iter().zip(&side("right")?).zip(probabilities) {
+            let (Some(a), Some(b)) = (entities.get(left), entities.get(right)) else { continue };
+            if let Some(bin) = EDGES.windows(2).position(|w| (w[0]..w[1]).contains(&p)) {
+                bins[bin].0 += 1;
+                bins[bin].1 += u64::from(a == b);
+                bins[bin].2 += p;
+            }
+        }
+    }
+    super::print("\ncalibration: of the pairs of a probability, the share that is right")?;
+    for (edges, (count, right, sum)) in EDGES.windows(2).zip(bins).filter(|(_, b)| b.0 > 0) {
+        let n = count as f64;
+        super::print(&format!(
+            "{:.2} to {:.2}: said {:.3}, right {:.3} of {}",
+            edges[0],
+            edges[1].min(1.0),
+            sum / n,
+            right as f64 / n,
+            counted(count, "pair")
+        ))?;
+    }
+    Ok(())
+}

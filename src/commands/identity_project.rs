@@ -1,0 +1,178 @@
+//! `uramaki identity train | explain | review`: of the records that a project's last run published.
+
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+
+use crate::cli::Format;
+use crate::config::linkage::Entity;
+use crate::config::{MODEL_FILE, Project};
+use crate::error::{Error, Result};
+use crate::identity::linkage::explain::{self, Explanation};
+use crate::identity::linkage::model::Scorer;
+use crate::identity::{Record, linkage, picture, probable};
+use crate::output::counted;
+use crate::runs::{reading, resolve};
+
+const RECORDS: &str = "select source_system, source_object, record_id, display_name, email, phone, street, postcode, city, country \
+     from identity.record";
+
+/// Makes a model of the project's records.
+pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
+    let sql = format!("{RECORDS} order by source_system, source_object, record_id");
+    let records = records(project, &reading::rows(project, &sql, None).await?);
+    let settings = resolve::settings(project, Entity::Person);
+    let mut data = probable::prepare(&records, &settings);
+    let model = linkage::train(&mut data, &settings, &[]);
+    let path = output.map_or_else(|| project.root.join(MODEL_FILE), Path::to_path_buf);
+    let text = super::pretty(&model)? + "\n";
+    std::fs::write(&path, text).map_err(|e| Error::failed(format!("cannot write `{}`: {e}", path.display())))?;
+    super::print(&format!("a model of {} is written to {}", counted(records.len() as u64, "record"), path.display()))
+}
+
+/// Records of identity.record; what resolves them by age is not needed here.
+fn records(project: &Project, batches: &[RecordBatch]) -> Vec<Record> {
+    let mut out = Vec::new();
+    for batch in batches {
+        let text = |column: usize, row: usize| -> Option<String> {
+            let texts = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Utf8).ok()?;
+            let texts = texts.as_string::<i32>();
+            texts.is_valid(row).then(|| texts.value(row).to_string())
+        };
+        for row in 0..batch.num_rows() {
+            let get = |column: usize| text(column, row);
+            let (system, object) = (get(0).unwrap_or_default(), get(1).unwrap_or_default());
+            let bare = project
+                .objects()
+                .find(|o| o.contract.system == system && o.contract.object == object)
+                .and_then(|o| o.person.as_ref())
+                .is_some_and(|p| p.one_holder_per.is_some());
+            out.push(Record {
+                system: system.into(),
+                object: object.into(),
+                id: get(2).unwrap_or_default().into(),
+                first_rank: 0,
+                name: get(3).map(Into::into),
+                email: get(4).map(Into::into),
+                phone: get(5).map(Into::into),
+                street: get(6).map(Into::into),
+                postcode: get(7).map(Into::into),
+                city: get(8).map(Into::into),
+                country: get(9).map(Into::into),
+                first_seen_at: None,
+                holder: bare.then(|| get(4).unwrap_or_default().into()),
+                links_by_email: true,
+                links_by_phone: true,
+                batch: "".into(),
+                row: 0,
+            });
+        }
+    }
+    out
+}
+
+/// Explains two records, or all links within a customer.
+pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -> Result<()> {
+    let quoted = |text: &str| text.replace('\'', "''");
+    let condition = match names {
+        [customer] if !customer.contains('/') => format!(
+            "(source_system, source_object, record_id) in (select (source_system, source_object, record_id) \
+             from identity.customer_xref where customer_id = '{}')",
+            quoted(customer)
+        ),
+        [_] => {
+            return Err(Error::config("one record alone has nothing to be compared with")
+                .hint("name two records as system/object/key, or one customer id"));
+        }
+        _ => names
+            .iter()
+            .map(|name| {
+                let parts: Vec<&str> = name.splitn(3, '/').collect();
+                let [system, object, id] = parts.as_slice() else {
+                    return Err(Error::config(format!("`{name}` is no record"))
+                        .hint("a record is named system/object/key: shopify/customers/1001"));
+                };
+                Ok(format!(
+                    "(source_system = '{}' and source_object = '{}' and record_id = '{}')",
+                    quoted(system),
+                    quoted(object),
+                    quoted(id)
+                ))
+            })
+            .collect::<Result<Vec<_>>>()?
+            .join(" or "),
+    };
+    let condition = condition.replace(
+        "(source_system, source_object, record_id) in (select (source_system, source_object, record_id)",
+        "concat_ws('/', source_system, source_object, record_id) in (select concat_ws('/', source_system, source_object, record_id)",
+    );
+    let sql = format!("{RECORDS} where {condition} order by source_system, source_object, record_id");
+    let mut records = records(project, &reading::rows(project, &sql, None).await?);
+    // Guests are explained by the e-mail that they are known by.
+    records.iter_mut().for_each(|r| r.holder = None);
+    let wanted = if names.len() == 2 { 2 } else { 1 };
+    if records.len() < wanted {
+        return Err(Error::config(match wanted {
+            2 => "not both records are there",
+            _ => "there is no such customer",
+        })
+        .hint("`uramaki query \"select * from identity.customer_xref\"` lists records and customers; identity.id_history follows old ids"));
+    }
+    if records.len() == 1 {
+        return super::print("this customer is one record: nothing was linked");
+    }
+    let explanations = explanations(project, &records)?;
+    match html {
+        Some(path) => {
+            let page = picture::html(&explanations, &names.join(" and "));
+            std::fs::write(path, page).map_err(|e| Error::failed(format!("cannot write `{}`: {e}", path.display())))?;
+            super::print(&format!("{} explained in {}", counted(explanations.len() as u64, "pair"), path.display()))
+        }
+        None => {
+            let texts: Vec<String> = explanations.iter().map(picture::words).collect();
+            super::print(&texts.join("\n\n"))
+        }
+    }
+}
+
+/// Each pair of the records, by the project's model; of many records, each with the one that it is most alike.
+fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Explanation>> {
+    let (model, settings) = resolve::model(project)?;
+    let mut data = probable::prepare(records, &settings);
+    linkage::take(&mut data, &model)
+        .map_err(|e| Error::config(format!("{MODEL_FILE} does not fit the records: {e}")))?;
+    let scorer = Scorer::new(&model);
+    let name = |i: usize| format!("{}/{}/{}", records[i].system, records[i].object, records[i].id);
+    let one = |a: usize, b: usize| {
+        explain::explain(&data, &scorer, (name(a), name(b)), (a, b), (model.link_at, model.review_at))
+    };
+    // The strongest tree: each record joins those before it where it is most alike to them.
+    let mut out = Vec::new();
+    for b in 1..records.len() {
+        let best = (0..b)
+            .map(|a| one(a, b))
+            .reduce(|best, other| if other.probability > best.probability { other } else { best });
+        out.extend(best);
+    }
+    Ok(out)
+}
+
+/// Doubtful pairs, the likelier first.
+pub async fn review(project: &Project, limit: u64, format: Format) -> Result<()> {
+    let sides = "r.left_system, r.left_object, r.left_record_id, r.right_system, r.right_object, r.right_record_id";
+    let order = format!("order by r.probability desc, {sides} limit {limit}");
+    let sql = match format {
+        // The person who decides fills in who, when, why and the decision.
+        Format::Csv => format!(
+            "select '' as who, '' as \"when\", '' as why, '' as decision, {sides} from identity.review r {order}"
+        ),
+        _ => format!(
+            "select r.probability, concat_ws('/', r.left_system, r.left_object, r.left_record_id) as \"left\", a.display_name as left_name, \
+             concat_ws('/', r.right_system, r.right_object, r.right_record_id) as \"right\", b.display_name as right_name \
+             from identity.review r \
+             join identity.record a on a.source_system = r.left_system and a.source_object = r.left_object and a.record_id = r.left_record_id \
+             join identity.record b on b.source_system = r.right_system and b.source_object = r.right_object and b.record_id = r.right_record_id {order}"
+        ),
+    };
+    super::query::show(project, &sql, format).await
+}

@@ -1,0 +1,341 @@
+//! From pairs to clusters: the strongest links first, and a link that would join what cannot be one is cut.
+
+use hashbrown::HashSet;
+use rayon::prelude::*;
+
+use super::Given;
+use super::compare::{self, Likeness, MISSING};
+use super::fields::FieldType;
+use super::model::{Score, Scorer};
+use super::table::{Field, Prepared};
+
+/// A pair that is likely enough to be shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// The record of the greater number.
+    pub right: u32,
+    pub left: u32,
+    pub probability: f64,
+    /// Bits.
+    pub weight: f64,
+    pub by: By,
+}
+
+/// What says that two records are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    Decided,
+    Email,
+    Phone,
+    /// The model, of the two records.
+    Model,
+    /// The model, of all records of both clusters together.
+    Together,
+}
+
+impl By {
+    /// As `identity.link` calls the rule.
+    pub fn rule(self) -> &'static str {
+        match self {
+            By::Decided => "decided",
+            By::Email => "email_exact",
+            By::Phone => "phone_exact",
+            By::Model => "model",
+            By::Together => "model_together",
+        }
+    }
+}
+
+impl Pair {
+    /// The stronger first; of equals, the one of the smaller numbers.
+    pub fn stronger(&self, other: &Pair) -> std::cmp::Ordering {
+        other
+            .probability
+            .total_cmp(&self.probability)
+            .then(other.weight.total_cmp(&self.weight))
+            .then((self.left, self.right).cmp(&(other.left, other.right)))
+    }
+}
+
+/// Why a link does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Records on both sides contradict each other.
+    Contradiction,
+    /// The cluster would be larger than any person's.
+    Size,
+    /// Both sides have a record of the same source, which holds each once.
+    Source,
+    /// A person decided that two of them are different.
+    Decided,
+    /// They share evidence, and all the rest says that they are two.
+    Model,
+}
+
+impl Reason {
+    pub fn text(self) -> &'static str {
+        match self {
+            Reason::Contradiction => "records on both sides contradict each other",
+            Reason::Size => "the cluster would grow too large",
+            Reason::Source => "both sides have a record of a source that holds each once",
+            Reason::Decided => "a person decided that records on both sides are different people",
+            Reason::Model => "they share this evidence, and all else says that they are two people",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    pub pair: Pair,
+    pub reason: Reason,
+}
+
+/// How far clusters may go.
+#[derive(Debug, Clone, Copy)]
+pub struct Guards {
+    pub max_size: usize,
+}
+
+/// Union-find that knows the members.
+#[derive(Debug)]
+pub struct Clusters {
+    parent: Vec<u32>,
+    members: Vec<Vec<u32>>,
+}
+
+impl Clusters {
+    pub fn new(records: usize) -> Clusters {
+        Clusters { parent: (0..records as u32).collect(), members: vec![Vec::new(); records] }
+    }
+
+    pub fn root(&mut self, record: u32) -> u32 {
+        let mut at = record;
+        while self.parent[at as usize] != at {
+            let up = self.parent[self.parent[at as usize] as usize];
+            self.parent[at as usize] = up;
+            at = up;
+        }
+        at
+    }
+
+    pub fn members(&self, root: u32) -> Vec<u32> {
+        let held = &self.members[root as usize];
+        if held.is_empty() { vec![root] } else { held.clone() }
+    }
+
+    fn is_single(&self, root: u32) -> bool {
+        self.members[root as usize].is_empty()
+    }
+
+    /// The smaller number is the root.
+    pub fn unite(&mut self, a: u32, b: u32) {
+        let (keep, gone) = (a.min(b), a.max(b));
+        let mut members = self.members(keep);
+        members.extend(self.members(gone));
+        members.sort_unstable();
+        self.members[gone as usize] = Vec::new();
+        self.members[keep as usize] = members;
+        self.parent[gone as usize] = keep;
+    }
+}
+
+/// What clustering looks at.
+pub struct Context<'a> {
+    pub data: &'a Prepared,
+    pub scorer: &'a Scorer,
+    pub given: &'a Given,
+    pub guards: Guards,
+    pub link_at: f64,
+    pub review_at: f64,
+}
+
+/// Joins by the pairs, which must be in order of strength. Returns the links that count, and those that do not.
+pub fn cluster(context: &Context<'_>, clusters: &mut Clusters, pairs: &[Pair]) -> (Vec<Pair>, Vec<Cut>) {
+    let (mut links, mut cuts) = (Vec::new(), Vec::new());
+    for pair in pairs {
+        let (a, b) = (clusters.root(pair.left), clusters.root(pair.right));
+        if a == b {
+            links.push(*pair);
+            continue;
+        }
+        match context.refuses(&clusters.members(a), &clusters.members(b), pair.by) {
+            Some(reason) => cuts.push(Cut { pair: *pair, reason }),
+            None => {
+                clusters.unite(a, b);
+                links.push(*pair);
+            }
+        }
+    }
+    (links, cuts)
+}
+
+/// Joins clusters that no pair of records alone would join, but all that is known of both together: one record has the birthday, another the e-mail.
+///
+/// `doubtful` are pairs below the threshold, in order of strength. Returns the links with the probability of the whole, and the cuts.
+pub fn consolidate(context: &Context<'_>, clusters: &mut Clusters, doubtful: &[Pair]) -> (Vec<Pair>, Vec<Cut>) {
+    let (mut links, mut cuts) = (Vec::new(), Vec::new());
+    // After the first round, only clusters that have grown are judged again.
+    let mut grown: Option<HashSet<u32>> = None;
+    for _ in 0..CONSOLIDATIONS {
+        let mut open: Vec<(u32, u32, Pair)> = Vec::new();
+        for pair in doubtful {
+            let (a, b) = (clusters.root(pair.left), clusters.root(pair.right));
+            // Two single records were judged already.
+            let is_new = grown.as_ref().is_none_or(|g| g.contains(&a) || g.contains(&b));
+            if a != b && is_new && !(clusters.is_single(a) && clusters.is_single(b)) {
+                open.push((a.min(b), a.max(b), *pair));
+            }
+        }
+        // The strongest pair of two clusters stands for them.
+        open.sort_by_key(|(a, b, _)| (*a, *b));
+        open.dedup_by_key(|(a, b, _)| (*a, *b));
+        let mut judged: Vec<Pair> = open
+            .par_iter()
+            .filter_map(|(a, b, pair)| {
+                let score = context.together(&clusters.members(*a), &clusters.members(*b));
+                (score.probability >= context.link_at).then_some(Pair {
+                    probability: score.probability,
+                    weight: score.weight,
+                    by: By::Together,
+                    ..*pair
+                })
+            })
+            .collect();
+        judged.sort_by(Pair::stronger);
+        let mut now_grown = HashSet::new();
+        for pair in judged {
+            let (a, b) = (clusters.root(pair.left), clusters.root(pair.right));
+            if a == b {
+                continue;
+            }
+            let (left, right) = (clusters.members(a), clusters.members(b));
+            // Others may have joined since: the whole is judged again.
+            if context.together(&left, &right).probability < context.link_at {
+                continue;
+            }
+            match context.refuses(&left, &right, pair.by) {
+                Some(reason) => cuts.push(Cut { pair, reason }),
+                None => {
+                    clusters.unite(a, b);
+                    now_grown.insert(a.min(b));
+                    links.push(pair);
+                }
+            }
+        }
+        if now_grown.is_empty() {
+            break;
+        }
+        grown = Some(now_grown);
+    }
+    (links, cuts)
+}
+
+const CONSOLIDATIONS: usize = 4;
+/// Members of a side that are looked at.
+const LOOKED_AT: usize = 24;
+
+impl Context<'_> {
+    /// All evidence of two clusters: of each field the best that any two members show. Where more values were tried, an agreement by chance is likelier.
+    fn together(&self, a: &[u32], b: &[u32]) -> Score {
+        let width = self.data.fields.len();
+        let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; width];
+        let mut best = pair.clone();
+        let mut organisations = true;
+        for l in a.iter().take(LOOKED_AT) {
+            for r in b.iter().take(LOOKED_AT) {
+                let (l, r) = (*l as usize, *r as usize);
+                compare::compare(self.data, l, r, &mut pair);
+                organisations &= !self.data.has_name(l) && !self.data.has_name(r);
+                for (best, one) in best.iter_mut().zip(&pair) {
+                    if one.level != MISSING
+                        && (best.level == MISSING || (one.level, one.share) < (best.level, best.share))
+                    {
+                        *best = *one;
+                    }
+                }
+            }
+        }
+        let distinct = |field: &Field, side: &[u32]| {
+            let mut values: Vec<u32> =
+                side.iter().take(LOOKED_AT).flat_map(|r| field.of(*r as usize).iter().copied()).collect();
+            values.sort_unstable();
+            values.dedup();
+            values.len().max(1) as f64
+        };
+        let tries: Vec<f64> = self.data.fields.iter().map(|f| distinct(f, a) * distinct(f, b)).collect();
+        self.scorer.score_of_many(&best, &tries, organisations)
+    }
+
+    /// What was decided and what equal evidence links, in this order, without what the model speaks against.
+    pub fn given_pairs(&self) -> (Vec<Pair>, Vec<Cut>) {
+        let pair = |a: u32, b: u32, by: By| Pair { left: a.min(b), right: a.max(b), probability: 1.0, weight: 0.0, by };
+        let mut pairs: Vec<Pair> = self.given.same.iter().map(|(a, b)| pair(*a, *b, By::Decided)).collect();
+        let mut cuts = Vec::new();
+        let is_bare = |r: u32| self.given.bare.get(r as usize).copied().unwrap_or(false);
+        let mut like = vec![Likeness { level: MISSING, share: 1.0 }; self.data.fields.len()];
+        for (a, b, by) in &self.given.exact {
+            if is_bare(*a) || is_bare(*b) {
+                pairs.push(pair(*a, *b, *by));
+                continue;
+            }
+            let (l, r) = (*a as usize, *b as usize);
+            compare::compare(self.data, l, r, &mut like);
+            let organisations = !self.data.has_name(l) && !self.data.has_name(r);
+            let Score { probability, weight } = self.scorer.score(&like, organisations);
+            if probability < self.review_at {
+                cuts.push(Cut { pair: Pair { probability, weight, ..pair(*a, *b, *by) }, reason: Reason::Model });
+            } else {
+                pairs.push(pair(*a, *b, *by));
+            }
+        }
+        (pairs, cuts)
+    }
+
+    fn refuses(&self, a: &[u32], b: &[u32], by: By) -> Option<Reason> {
+        let apart = |l: &u32, r: &u32| self.given.different.binary_search(&(*l.min(r), *l.max(r))).is_ok();
+        if !self.given.different.is_empty() && a.iter().any(|l| b.iter().any(|r| apart(l, r))) {
+            return Some(Reason::Decided);
+        }
+        if by == By::Decided {
+            return None;
+        }
+        if a.len() + b.len() > self.guards.max_size {
+            return Some(Reason::Size);
+        }
+        let source = |r: &u32| self.given.sources.get(*r as usize);
+        if !self.given.sources.is_empty() && a.iter().any(|l| b.iter().any(|r| source(l) == source(r))) {
+            return Some(Reason::Source);
+        }
+        if a.len() == 1 && b.len() == 1 {
+            return None;
+        }
+        let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; self.data.fields.len()];
+        let (mut against, mut in_favour) = (0, 0);
+        for l in a.iter().take(LOOKED_AT) {
+            for r in b.iter().take(LOOKED_AT) {
+                compare::compare(self.data, *l as usize, *r as usize, &mut pair);
+                let organisations = !self.data.has_name(*l as usize) && !self.data.has_name(*r as usize);
+                let probability = self.scorer.probability(&pair, organisations);
+                if probability >= self.review_at {
+                    in_favour += 1;
+                } else if probability < 0.01 && self.contradicts(&pair) {
+                    against += 1;
+                }
+            }
+        }
+        let by_model = matches!(by, By::Model | By::Together);
+        (against > in_favour || (by_model && self.together(a, b).probability < self.review_at))
+            .then_some(Reason::Contradiction)
+    }
+
+    /// Whether something that sets people apart is different.
+    fn contradicts(&self, pair: &[Likeness]) -> bool {
+        pair.iter().zip(&self.data.fields).any(|(like, field)| {
+            let personal = matches!(
+                field.kind,
+                FieldType::GivenName | FieldType::DateOfBirth | FieldType::Identifier | FieldType::Organisation
+            );
+            personal && like.level != MISSING && like.level as usize + 1 == compare::levels(field.kind).len()
+        })
+    }
+}

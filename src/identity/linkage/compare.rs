@@ -1,0 +1,416 @@
+//! How alike two values are: levels from equal to different, for each type of field.
+
+use rapidfuzz::distance::{jaro_winkler, osa};
+
+use super::fields::FieldType;
+use super::table::{Field, NONE, Prepared, Value};
+
+/// One level of likeness.
+#[derive(Debug, Clone, Copy)]
+pub struct Level {
+    pub name: &'static str,
+    /// What is expected of it among records of one person, before data are seen.
+    pub prior: f64,
+    /// Whether how common the value is counts.
+    pub by_share: bool,
+}
+
+const fn level(name: &'static str, prior: f64) -> Level {
+    Level { name, prior, by_share: false }
+}
+
+const fn equal(prior: f64) -> Level {
+    Level { name: "equal", prior, by_share: true }
+}
+
+/// At least one of both says nothing.
+pub const MISSING: u8 = u8::MAX;
+
+/// Not compared yet.
+pub const UNKNOWN: u8 = u8::MAX - 1;
+
+const GIVEN: [Level; 6] = [
+    equal(0.74),
+    level("another form", 0.08),
+    level("close", 0.08),
+    level("near", 0.03),
+    // Both names in each other's place: how common they are counts as where they stand rightly.
+    Level { name: "swapped", prior: 0.01, by_share: true },
+    level("different", 0.06),
+];
+const FAMILY: [Level; 5] =
+    [equal(0.82), level("a part in common", 0.03), level("close", 0.07), level("near", 0.02), level("different", 0.06)];
+const ORGANISATION: [Level; 5] = [
+    equal(0.62),
+    level("another form", 0.10),
+    level("close", 0.12),
+    level("words in common", 0.08),
+    level("different", 0.08),
+];
+const EMAIL: [Level; 5] = [
+    equal(0.60),
+    Level { name: "same mailbox, other domain", prior: 0.06, by_share: true },
+    level("close", 0.05),
+    level("near", 0.02),
+    level("different", 0.27),
+];
+const PHONE: [Level; 3] = [equal(0.62), level("close", 0.06), level("different", 0.32)];
+const DATE: [Level; 6] = [
+    equal(0.86),
+    level("close", 0.07),
+    level("two parts equal", 0.025),
+    level("within two months", 0.01),
+    level("within a year", 0.01),
+    level("different", 0.025),
+];
+const STREET: [Level; 4] =
+    [equal(0.62), level("close", 0.12), level("words in common", 0.06), level("different", 0.20)];
+const HOUSE: [Level; 3] = [equal(0.72), level("close", 0.08), level("different", 0.20)];
+const POSTCODE: [Level; 4] = [equal(0.74), level("close", 0.06), level("same area", 0.04), level("different", 0.16)];
+const CITY: [Level; 3] = [equal(0.74), level("close", 0.10), level("different", 0.16)];
+const COUNTRY: [Level; 2] = [equal(0.94), level("different", 0.06)];
+const IDENTIFIER: [Level; 3] = [equal(0.90), level("close", 0.05), level("different", 0.05)];
+const TEXT: [Level; 4] = [equal(0.60), level("close", 0.12), level("words in common", 0.05), level("different", 0.23)];
+
+/// The levels of a type of field, from equal to different.
+pub fn levels(kind: FieldType) -> &'static [Level] {
+    match kind {
+        FieldType::GivenName => &GIVEN,
+        FieldType::FamilyName | FieldType::FullName => &FAMILY,
+        FieldType::Organisation => &ORGANISATION,
+        FieldType::Email => &EMAIL,
+        FieldType::Phone => &PHONE,
+        FieldType::DateOfBirth => &DATE,
+        FieldType::Street => &STREET,
+        FieldType::HouseNumber => &HOUSE,
+        FieldType::Postcode => &POSTCODE,
+        FieldType::City => &CITY,
+        FieldType::Country => &COUNTRY,
+        FieldType::Identifier => &IDENTIFIER,
+        FieldType::Text => &TEXT,
+    }
+}
+
+/// The level of each field, and the share of the value where both hold it.
+#[derive(Debug, Clone, Copy)]
+pub struct Likeness {
+    pub level: u8,
+    pub share: f64,
+}
+
+const NOTHING: Likeness = Likeness { level: MISSING, share: 1.0 };
+
+fn at(level: u8) -> Likeness {
+    Likeness { level, share: 1.0 }
+}
+
+/// Compares two records in all fields. `out` has a place for each.
+pub fn compare(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
+    begin(data, a, b, out);
+    finish(data, a, b, out);
+}
+
+/// Compares what costs little and tells most: names and birthdays.
+pub fn begin(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
+    names(data, a, b, out);
+    for (place, field) in data.fields.iter().enumerate().skip(2) {
+        out[place] = if field.kind == FieldType::DateOfBirth { best(data, place, a, b) } else { at(UNKNOWN) };
+    }
+}
+
+/// Compares the rest.
+pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
+    for (place, field) in data.fields.iter().enumerate().skip(2) {
+        if out[place].level == UNKNOWN {
+            out[place] = best(data, place, a, b);
+        }
+        if field.kind == FieldType::Email && (1..4).contains(&out[place].level) {
+            out[place] = beyond_names(data, field, a, b, out[place], &out[..2]);
+        }
+    }
+}
+
+/// Mailboxes that are alike because they are made of names that are alike tell no more than the names do: only what else they are made of counts.
+fn beyond_names(data: &Prepared, field: &Field, a: usize, b: usize, like: Likeness, names: &[Likeness]) -> Likeness {
+    let agree = |l: &Likeness| l.level <= 4;
+    let (Some(x), Some(y)) = (field.value(a), field.value(b)) else { return like };
+    if !names.iter().any(agree) || !(data.mail_of_name(a) || data.mail_of_name(b)) {
+        return like;
+    }
+    let digits = |v: &Value| v.part.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
+    let (p, q) = (digits(x), digits(y));
+    let domain = |v: &Value| v.text.split_once('@').map(|(_, d)| d.to_string()).unwrap_or_default();
+    let (own, other) = (domain(x), domain(y));
+    let is_free = super::lexicon::get().freemail_domains.contains(own.as_str());
+    if alike(&own, &other, 0.85) >= 0.85 && !is_free && (p == q || p.is_empty() || q.is_empty()) {
+        like
+    } else if p == q && p.len() >= 2 {
+        like
+    } else if p != q && !p.is_empty() && !q.is_empty() {
+        at(4)
+    } else {
+        NOTHING
+    }
+}
+
+fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
+    let field = &data.fields[place];
+    if field.is_single() {
+        let (l, r) = (data.id(a, place), data.id(b, place));
+        if l == NONE || r == NONE {
+            return NOTHING;
+        }
+        return if l == r {
+            Likeness { level: 0, share: field.share[l as usize] }
+        } else {
+            unequal(field, l as usize, r as usize)
+        };
+    }
+    let (left, right) = (field.of(a), field.of(b));
+    let mut found = NOTHING;
+    for l in left {
+        for r in right {
+            let like = if l == r {
+                Likeness { level: 0, share: field.share[*l as usize] }
+            } else {
+                unequal(field, *l as usize, *r as usize)
+            };
+            if found.level == MISSING || (like.level, like.share) < (found.level, found.share) {
+                found = like;
+            }
+        }
+    }
+    found
+}
+
+fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
+    let (a, b) = (&field.values[l], &field.values[r]);
+    match field.kind {
+        FieldType::Email => {
+            if a.part == b.part && super::lexicon::get().role_mailboxes.contains(&*a.part) {
+                // info@ here and info@ there.
+                return at(4);
+            }
+            if !a.part.is_empty() && a.part == b.part {
+                return Likeness { level: 1, share: field.part_share[l] };
+            }
+            if one_edit(&a.text, &b.text) {
+                return at(2);
+            }
+            let own = alike(&a.part, &b.part, 0.8);
+            let whole = if own >= 0.8 { alike(&a.text, &b.text, 0.88) } else { 0.0 };
+            at(if own >= 0.92 && whole >= 0.9 && a.part.len().min(b.part.len()) >= 5 {
+                2
+            } else if own >= 0.8 && whole >= 0.88 {
+                3
+            } else {
+                4
+            })
+        }
+        FieldType::Phone => {
+            at(if (a.part.len() >= 7 && a.part == b.part) || one_edit(&a.text, &b.text) { 1 } else { 2 })
+        }
+        FieldType::DateOfBirth => at(dates(a, b)),
+        FieldType::Organisation => at(organisations(a, b)),
+        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text) {
+            1
+        } else if overlap(a, b) >= 0.5 {
+            2
+        } else {
+            3
+        }),
+        FieldType::HouseNumber => {
+            at(if digits(&a.text) == digits(&b.text) || one_edit(&a.text, &b.text) { 1 } else { 2 })
+        }
+        FieldType::Postcode => at(if one_edit(&a.text, &b.text) {
+            1
+        } else if area(&a.text) == area(&b.text) {
+            2
+        } else {
+            3
+        }),
+        FieldType::City => at(if close(&a.text, &b.text) || contains(a, b) { 1 } else { 2 }),
+        FieldType::Identifier => at(if one_edit(&a.text, &b.text) { 1 } else { 2 }),
+        FieldType::Country => at(1),
+        FieldType::GivenName | FieldType::FamilyName | FieldType::FullName => at(5),
+    }
+}
+
+/// Given and family names together: they may have changed places.
+fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
+    let (given, family) = (&data.fields[data.given], &data.fields[data.family]);
+    let id = |record, place| data.id(record, place);
+    let (ga, gb, fa, fb) = (id(a, data.given), id(b, data.given), id(a, data.family), id(b, data.family));
+    let mut g = name(given, ga, gb);
+    let mut f = name(family, fa, fb);
+    let (ja, jb) = (data.generation[a], data.generation[b]);
+    if ja != 0 && jb != 0 && ja != jb && g.level != MISSING {
+        // Father and son.
+        g = at(5);
+    }
+    // Where neither fits as it stands, the other way round may.
+    if (g.level == MISSING || g.level >= 3)
+        && (f.level == MISSING || f.level >= 3)
+        && (g.level != MISSING || f.level != MISSING)
+    {
+        // None: one says nothing. Else: not alike, close, equal.
+        let cross = |x: u32, y: u32| {
+            if x == NONE || y == NONE {
+                return None;
+            }
+            let (x, y) = (&given.values[x as usize], &family.values[y as usize]);
+            Some(if x.text == y.text { 2 } else { u8::from(close(&x.text, &y.text)) })
+        };
+        let alike = (cross(ga, fb), cross(gb, fa));
+        if let (Some(1..), Some(1..) | None) | (None, Some(1..)) = alike {
+            // One of both stands where such names stand, and there it is the more common.
+            let share = |field: &Field, a: u32, b: u32| {
+                [a, b].iter().filter(|v| **v != NONE).map(|v| field.share[*v as usize]).fold(0.0, f64::max)
+            };
+            let equal = alike.0.unwrap_or(0).min(alike.1.unwrap_or(2)) == 2;
+            g = Likeness { level: 4, share: share(given, ga, gb) };
+            f = match alike {
+                (Some(_), Some(_)) if equal => Likeness { level: 0, share: share(family, fa, fb) },
+                (Some(_), Some(_)) => at(2),
+                _ => NOTHING,
+            };
+        }
+    }
+    out[data.given] = g;
+    out[data.family] = f;
+}
+
+fn name(field: &Field, l: u32, r: u32) -> Likeness {
+    if l == NONE || r == NONE {
+        return NOTHING;
+    }
+    if l == r {
+        return Likeness { level: 0, share: field.share[l as usize] };
+    }
+    let (a, b) = (&field.values[l as usize], &field.values[r as usize]);
+    let other_form = match field.kind {
+        FieldType::GivenName => forms(a, b),
+        _ => contains(a, b) || joined(a, b),
+    };
+    let last = if field.kind == FieldType::GivenName { 5 } else { 4 };
+    if other_form {
+        return at(1);
+    }
+    let alike = alike(&a.text, &b.text, 0.75);
+    if alike >= 0.93 || (alike >= 0.75 && a.text.len().min(b.text.len()) >= 4 && one_edit(&a.text, &b.text)) {
+        at(2)
+    } else if alike >= 0.84 {
+        at(3)
+    } else {
+        at(last)
+    }
+}
+
+/// Nicknames, initials, one of several given names.
+fn forms(a: &Value, b: &Value) -> bool {
+    let common = a.groups.iter().any(|g| b.groups.contains(g));
+    let initial = |x: &Value, y: &Value| x.text.len() == 1 && y.text.starts_with(&*x.text);
+    common || initial(a, b) || initial(b, a) || contains(a, b) || joined(a, b)
+}
+
+/// One has a word of the other.
+fn contains(a: &Value, b: &Value) -> bool {
+    (a.tokens.len() > 1 || b.tokens.len() > 1) && a.tokens.iter().any(|t| t.len() > 2 && b.tokens.contains(t))
+}
+
+/// The same letters, written in one or in two words.
+fn joined(a: &Value, b: &Value) -> bool {
+    a.tokens.len() != b.tokens.len() && a.text.bytes().filter(|c| *c != b' ').eq(b.text.bytes().filter(|c| *c != b' '))
+}
+
+/// Jaro-Winkler's likeness where it is at least `from`, else 0.
+fn alike(a: &str, b: &str, from: f64) -> f64 {
+    let args = jaro_winkler::Args::default().score_cutoff(from);
+    jaro_winkler::similarity_with_args(a.bytes(), b.bytes(), &args).unwrap_or(0.0)
+}
+
+fn close(a: &str, b: &str) -> bool {
+    alike(a, b, 0.92) >= 0.92 || (a.len().min(b.len()) >= 4 && one_edit(a, b))
+}
+
+/// One letter more, less, other, or two neighbours in each other's place.
+fn one_edit(a: &str, b: &str) -> bool {
+    // What is alike at both ends needs no edit: what is left must be tiny.
+    let (p, q) = (a.as_bytes(), b.as_bytes());
+    let front = p.iter().zip(q).take_while(|(x, y)| x == y).count();
+    let back = p[front..].iter().rev().zip(q[front..].iter().rev()).take_while(|(x, y)| x == y).count();
+    a.len().abs_diff(b.len()) <= 1
+        && p.len().max(q.len()) - front - back <= 2
+        && osa::distance_with_args(a.bytes(), b.bytes(), &osa::Args::default().score_cutoff(1)).is_some()
+}
+
+fn digits(text: &str) -> &str {
+    text.trim_end_matches(|c: char| c.is_ascii_alphabetic())
+}
+
+/// What comes before the last places of a postcode: its area.
+fn area(text: &str) -> &str {
+    text.get(..text.len().saturating_sub(3).max(2)).unwrap_or(text)
+}
+
+/// Words in common, as a share of the words of the shorter.
+fn overlap(a: &Value, b: &Value) -> f64 {
+    let common = a.tokens.iter().filter(|t| b.tokens.contains(t)).count();
+    let shorter = a.tokens.len().min(b.tokens.len());
+    if shorter < 2 || common < 2 { 0.0 } else { common as f64 / shorter as f64 }
+}
+
+fn dates(a: &Value, b: &Value) -> u8 {
+    let (Some(x), Some(y)) = (a.date, b.date) else { return 5 };
+    let turned = x.year == y.year && x.month == y.day && x.day == y.month;
+    let partial = |x: super::text::Date, y: super::text::Date| {
+        x.year == y.year && ((x.day == 0 && (x.month == 0 || x.month == y.month)) || (x.month == 0 && x.day == y.day))
+    };
+    let (p, q) = (x.digits(), y.digits());
+    let differing = p.iter().zip(&q).filter(|(p, q)| p != q).count();
+    let neighbours = differing == 2 && (0..7).any(|i| p[i] != q[i] && p[i] == q[i + 1] && p[i + 1] == q[i]);
+    if turned || partial(x, y) || partial(y, x) || differing == 1 || neighbours {
+        return 1;
+    }
+    let equal = usize::from(x.year == y.year) + usize::from(x.month == y.month) + usize::from(x.day == y.day);
+    let apart = x.days().abs_diff(y.days());
+    if equal == 2 || differing == 2 {
+        2
+    } else if apart <= 62 {
+        3
+    } else if apart <= 366 {
+        4
+    } else {
+        5
+    }
+}
+
+fn organisations(a: &Value, b: &Value) -> u8 {
+    let acronym = |x: &Value, y: &Value| {
+        y.tokens.len() >= 3
+            && x.tokens.len() == 1
+            && x.text.bytes().eq(y
+                .tokens
+                .iter()
+                .filter(|t| &***t != "and" && &***t != "of")
+                .filter_map(|t| t.bytes().next()))
+    };
+    if joined(a, b) || a.text.replace(' ', "") == b.text.replace(' ', "") || acronym(a, b) || acronym(b, a) {
+        return 1;
+    }
+    let all = |x: &Value, y: &Value| x.tokens.iter().all(|t| y.tokens.contains(t));
+    let sorted_equal = a.tokens.len() == b.tokens.len() && all(a, b) && all(b, a);
+    if sorted_equal {
+        1
+    } else if close(&a.text, &b.text) {
+        2
+    } else if (a.tokens.len() >= 2 && all(a, b))
+        || (b.tokens.len() >= 2 && all(b, a))
+        || overlap(a, b) >= 0.6
+        || (contains(a, b) && a.tokens[0] == b.tokens[0])
+    {
+        3
+    } else {
+        4
+    }
+}

@@ -1,0 +1,248 @@
+//! Probabilistic matching after Fellegi and Sunter: normalise, block, train, score, cluster.
+//!
+//! The way: values in one form (`table`, `text`), pairs that share something rare (`block`), how alike they are (`compare`), a model of that made from the
+//! records themselves (`train`, `model`), and clusters that do not run away (`cluster`).
+
+pub mod block;
+pub mod cluster;
+pub mod compare;
+pub mod evaluate;
+pub mod explain;
+pub mod fields;
+pub mod lexicon;
+pub mod model;
+pub mod settings;
+pub mod table;
+pub mod text;
+pub mod train;
+
+use rayon::prelude::*;
+
+use block::{Blocks, RuleReport};
+use cluster::{By, Clusters, Context, Cut, Guards, Pair};
+use compare::{Likeness, MISSING};
+use fields::FieldType;
+use model::{Model, Scorer};
+pub use settings::Settings;
+use table::{Prepared, Table};
+
+/// Pairs of at least this probability are kept: together with others they may tell enough.
+const KEPT_AT: f64 = 0.02;
+
+/// Evidence that too many hold to tell anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    pub kind: FieldType,
+    pub value: String,
+    /// Differently named records.
+    pub names: u64,
+}
+
+/// What is known before the model is asked.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// A person decided: one and the same, or two.
+    pub same: Vec<(u32, u32)>,
+    pub different: Vec<(u32, u32)>,
+    /// Linked by equal evidence.
+    pub exact: Vec<(u32, u32, By)>,
+    /// Of each record: known by one value only, so that the model has nothing to say. Empty: none is.
+    pub bare: Vec<bool>,
+    /// Of each record: its source, where each source holds everybody once. Empty: sources do not matter.
+    pub sources: Vec<u32>,
+}
+
+/// Who is who.
+#[derive(Debug)]
+pub struct Linked {
+    /// In the order in which they were accepted.
+    pub links: Vec<Pair>,
+    /// Pairs below the threshold that may be one, in different clusters, the likelier first.
+    pub doubtful: Vec<Pair>,
+    pub cuts: Vec<Cut>,
+    /// Of each record: the first record of its cluster.
+    pub cluster: Vec<u32>,
+    pub rules: Vec<RuleReport>,
+}
+
+/// Sorts the records by name, so that no result hangs on their order.
+pub fn in_order(table: &mut Table) {
+    let mut order: Vec<usize> = (0..table.names.len()).collect();
+    order.par_sort_unstable_by(|a, b| table.names[*a].cmp(&table.names[*b]));
+    table.names = order.iter().map(|i| table.names[*i].clone()).collect();
+    for column in &mut table.columns {
+        column.values = order.iter().map(|i| column.values[*i].take()).collect();
+    }
+}
+
+/// A person and an organisation are never one.
+fn comparable(data: &Prepared, a: usize, b: usize) -> bool {
+    let Some(organisation) = data.field(FieldType::Organisation) else { return true };
+    let only_name = |r: usize| data.has_name(r) && organisation.first(r) == table::NONE;
+    let only_organisation = |r: usize| !data.has_name(r) && organisation.first(r) != table::NONE;
+    !((only_name(a) && only_organisation(b)) || (only_name(b) && only_organisation(a)))
+}
+
+/// Brings a table's values into one form, without those that too many hold. The records must stand in the order of their names.
+pub fn prepare(table: &Table, settings: &Settings) -> (Prepared, Vec<Shared>) {
+    let mut data = table::prepare(table, &settings.default_country);
+    let shared = forget_shared(&mut data, settings.max_holders);
+    tracing::debug!(records = data.records, "values are in one form");
+    (data, shared)
+}
+
+/// A model of the records themselves.
+pub fn train(data: &mut Prepared, settings: &Settings, sources: &[u32]) -> Model {
+    let model = train::train(data, settings, |data| blocks(data, settings), &may_pair(sources));
+    tracing::debug!("the model is trained");
+    model
+}
+
+/// Takes how common values are from a model that was trained before. An error names what the model does not know.
+pub fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
+    if data.fields.len() != model.fields.len()
+        || data.fields.iter().zip(&model.fields).any(|(f, m)| f.name != m.name || f.kind != m.kind)
+    {
+        let names = |all: Vec<&str>| all.join(", ");
+        return Err(format!(
+            "the model knows {}; the records have {}",
+            names(model.fields.iter().map(|f| f.name.as_str()).collect()),
+            names(data.fields.iter().map(|f| f.name.as_str()).collect())
+        ));
+    }
+    data.fields.par_iter_mut().zip(&model.fields).for_each(|(field, known)| field.take_shares(&known.shares));
+    Ok(())
+}
+
+fn blocks(data: &Prepared, settings: &Settings) -> Blocks {
+    let [most, training] = [settings.pairs_per_record, settings.training_pairs_per_record]
+        .map(|per_record| Settings::pairs_per_rule(per_record, data.records));
+    block::blocks(data, &settings.rules, most, training.max(most))
+}
+
+fn may_pair(sources: &[u32]) -> impl Fn(u32, u32) -> bool + Sync {
+    |a, b| sources.is_empty() || sources[a as usize] != sources[b as usize]
+}
+
+/// Links and clusters the records by a model whose shares they have taken.
+pub fn link(data: &Prepared, model: &Model, settings: &Settings, given: &Given) -> Linked {
+    let mut blocks = blocks(data, settings);
+    tracing::debug!("records are in blocks");
+    let scorer = Scorer::new(model);
+    let (mut pairs, new_pairs) = score(data, &blocks, &scorer, KEPT_AT, &may_pair(&given.sources));
+    for (report, new) in blocks.reports.iter_mut().zip(new_pairs) {
+        report.new_pairs = new;
+    }
+    pairs.par_sort_unstable_by(Pair::stronger);
+    tracing::debug!(pairs = pairs.len(), "pairs are scored");
+    let context = Context {
+        data,
+        scorer: &scorer,
+        given,
+        guards: Guards { max_size: settings.max_cluster },
+        link_at: model.link_at,
+        review_at: model.review_at,
+    };
+    let mut clusters = Clusters::new(data.records);
+    let (mut candidates, mut cuts) = context.given_pairs();
+    let linked = pairs.partition_point(|p| p.probability >= model.link_at);
+    candidates.extend_from_slice(&pairs[..linked]);
+    let (mut links, more) = cluster::cluster(&context, &mut clusters, &candidates);
+    cuts.extend(more);
+    tracing::debug!("pairs are clustered");
+    let (more_links, more_cuts) = cluster::consolidate(&context, &mut clusters, &pairs[linked..]);
+    tracing::debug!("clusters are consolidated");
+    links.extend(more_links);
+    cuts.extend(more_cuts);
+    // What was cut once, and joined by others since, is no cut.
+    cuts.retain(|cut| clusters.root(cut.pair.left) != clusters.root(cut.pair.right));
+    cuts.sort_by(|a, b| a.pair.stronger(&b.pair).then((a.reason as u8).cmp(&(b.reason as u8))));
+    cuts.dedup_by(|a, b| (a.pair.left, a.pair.right) == (b.pair.left, b.pair.right));
+    let cluster: Vec<u32> = (0..data.records as u32).map(|r| clusters.root(r)).collect();
+    let doubtful = pairs[linked..]
+        .iter()
+        .take_while(|p| p.probability >= model.review_at)
+        .filter(|p| cluster[p.left as usize] != cluster[p.right as usize])
+        .copied()
+        .collect();
+    Linked { links, doubtful, cuts, cluster, rules: std::mem::take(&mut blocks.reports) }
+}
+
+/// E-mails and phones that many different names hold are no evidence.
+fn forget_shared(data: &mut Prepared, max_holders: u32) -> Vec<Shared> {
+    let mut shared = Vec::new();
+    let names: Vec<(u32, u32)> =
+        (0..data.records).map(|r| (data.fields[data.given].first(r), data.fields[data.family].first(r))).collect();
+    for field in &mut data.fields {
+        if !matches!(field.kind, FieldType::Email | FieldType::Phone) {
+            continue;
+        }
+        let mut held: Vec<(u32, (u32, u32))> = (0..names.len())
+            .flat_map(|r| field.of(r).iter().map(move |v| (*v, r)))
+            .filter(|(v, _)| field.holders[*v as usize] > max_holders)
+            .map(|(v, r)| (v, names[r]))
+            .collect();
+        held.sort_unstable();
+        held.dedup();
+        let mut common = Vec::new();
+        for names in held.chunk_by(|a, b| a.0 == b.0).filter(|names| names.len() > max_holders as usize) {
+            common.push(names[0].0);
+            let value = field.values[names[0].0 as usize].text.to_string();
+            shared.push(Shared { kind: field.kind, value, names: names.len() as u64 });
+        }
+        field.forget(|v| common.binary_search(&v).is_ok());
+    }
+    data.lay_out();
+    shared
+}
+
+/// Pieces that records are scored in: their number is fixed, so that results come in one order.
+const PIECES: usize = 256;
+
+fn score(
+    data: &Prepared,
+    blocks: &Blocks,
+    scorer: &Scorer,
+    at_least: f64,
+    may_pair: &(impl Fn(u32, u32) -> bool + Sync),
+) -> (Vec<Pair>, Vec<u64>) {
+    let piece = data.records.div_ceil(PIECES).max(1);
+    let rules = blocks.reports.len();
+    let scored: Vec<(Vec<Pair>, Vec<u64>)> = (0..PIECES)
+        .into_par_iter()
+        .map(|p| {
+            let (mut found, mut new) = (Vec::new(), vec![0; rules]);
+            let mut seen = vec![u32::MAX; data.records];
+            let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; data.fields.len()];
+            for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
+                blocks.partners(right as u32, &mut seen, false, |left, rule| {
+                    if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
+                        return;
+                    }
+                    new[rule] += 1;
+                    compare::begin(data, left as usize, right, &mut pair);
+                    if !scorer.can_reach(data, left as usize, right, &pair, at_least) {
+                        return;
+                    }
+                    compare::finish(data, left as usize, right, &mut pair);
+                    let organisations = !data.has_name(left as usize) && !data.has_name(right);
+                    let probability = scorer.probability(&pair, organisations);
+                    if probability >= at_least {
+                        let weight = scorer.score(&pair, organisations).weight;
+                        found.push(Pair { left, right: right as u32, probability, weight, by: By::Model });
+                    }
+                });
+            }
+            (found, new)
+        })
+        .collect();
+    let mut new = vec![0; rules];
+    let mut pairs = Vec::new();
+    for (found, counted) in scored {
+        pairs.extend(found);
+        for (sum, one) in new.iter_mut().zip(counted) {
+            *sum += one;
+        }
+    }
+    (pairs, new)
+}

@@ -1,0 +1,340 @@
+//! The model: how often each level is seen among records of one person (m) and of two (u), how common values are, and how many pairs of
+//! each kind there are.
+//!
+//! A pair is of one of seven kinds. One person may have moved: then the address tells no more than between strangers. And besides strangers who have nothing in
+//! common, four kinds share evidence: a household (family name, address, phone), kin elsewhere (the same without the address), those who share a contact (a
+//! mailbox, a switchboard), and neighbours (a place). What a kind shares is as likely in it as in one person, so only what sets a person apart decides between them. The model's
+//! probability is Bayes' rule over the seven.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::compare::{self, Likeness, MISSING, UNKNOWN};
+use super::fields::{Entity, FieldType};
+use super::table::{Field, NONE, Prepared};
+
+/// Kinds of pairs, one person first, strangers last.
+pub const KINDS: [&str; 7] =
+    ["one person", "one person who moved", "household", "kin elsewhere", "shared contact", "neighbours", "strangers"];
+pub const SAME: usize = 0;
+pub const MOVED: usize = 1;
+pub const STRANGERS: usize = 6;
+
+/// Whether a field tells where somebody lives.
+pub fn is_place(field: FieldType) -> bool {
+    use FieldType::*;
+    matches!(field, Street | HouseNumber | Postcode | City)
+}
+
+/// Of each kind, of a type of field: the share in which it behaves as in one person; in the rest as in strangers.
+fn shared(kind: usize, field: FieldType, of_organisations: bool) -> f64 {
+    use FieldType::*;
+    let place = is_place(field) || field == Country;
+    match kind {
+        SAME => 1.0,
+        MOVED if is_place(field) => 0.0,
+        MOVED => 1.0,
+        // Kin: the same given name (father and son) and the same birthday (twins) are rare.
+        2 | 3 => match field {
+            _ if kind == 3 && is_place(field) => 0.0,
+            FamilyName | Phone => 1.0,
+            _ if place => 1.0,
+            Email => 0.3,
+            GivenName => 0.02,
+            DateOfBirth => 0.004,
+            Organisation if of_organisations => 0.02,
+            Organisation => 0.3,
+            _ => 0.0,
+        },
+        4 => match field {
+            Email | Phone => 1.0,
+            _ if is_place(field) => 0.5,
+            Organisation if of_organisations => 0.05,
+            Organisation => 1.0,
+            _ => 0.0,
+        },
+        5 if place => 1.0,
+        _ => 0.0,
+    }
+}
+
+/// How common values of a field are. Rare values are not listed: they share what the listed ones leave.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Shares {
+    /// Of a value that is not listed.
+    pub other: f64,
+    /// Of a part (an e-mail's local part) that is not listed.
+    pub other_part: f64,
+    pub listed: BTreeMap<String, f64>,
+}
+
+impl Shares {
+    pub fn of(&self, text: &str) -> f64 {
+        self.listed.get(text).copied().unwrap_or(self.other)
+    }
+
+    pub fn of_part(&self, _part: &str) -> f64 {
+        self.other_part
+    }
+}
+
+/// What the model knows of one field.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FieldModel {
+    pub name: String,
+    pub kind: FieldType,
+    pub levels: Vec<LevelModel>,
+    pub shares: Shares,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LevelModel {
+    pub name: String,
+    /// Among pairs of one person.
+    pub m: f64,
+    /// Among pairs of strangers; of a level that goes by the value's share: their mean.
+    pub u: f64,
+}
+
+/// A model, as its file holds it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Model {
+    pub version: u32,
+    pub entity: Entity,
+    /// Records that it was trained on.
+    pub records: u64,
+    /// Of all pairs of records, the share of each kind.
+    pub kinds: Vec<f64>,
+    pub fields: Vec<FieldModel>,
+    /// Probabilities from which pairs are linked, and shown for review.
+    pub link_at: f64,
+    pub review_at: f64,
+}
+
+/// The version of the file's form and of what the levels mean.
+pub const VERSION: u32 = 1;
+
+/// A pair's verdict.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// That both are one person.
+    pub probability: f64,
+    /// Bits of evidence for one person against strangers.
+    pub weight: f64,
+}
+
+/// A model ready to score: its numbers in tables.
+#[derive(Debug)]
+pub struct Scorer {
+    /// `[field][level]`: m, u, and whether the value's share stands for u.
+    levels: Vec<Vec<(f64, f64, bool)>>,
+    /// `[of organisations][kind][field]`
+    shared: [[Vec<f64>; STRANGERS]; 2],
+    kinds: [f64; 7],
+    /// Of each field, where the values are not equal: the most that it can say for one person. 1 at least: an address that is different may tell nothing.
+    unequal_at_best: Vec<f64>,
+    /// The same where they may be equal.
+    equal_at_best: Vec<f64>,
+}
+
+/// A share that nothing falls below: one value among all pairs of a very large company.
+const LEAST: f64 = 1e-9;
+
+impl Scorer {
+    pub fn new(model: &Model) -> Scorer {
+        let levels: Vec<Vec<(f64, f64, bool)>> = model
+            .fields
+            .iter()
+            .map(|f| {
+                let specs = compare::levels(f.kind);
+                f.levels.iter().zip(specs).map(|(l, s)| (l.m.max(LEAST), l.u.max(LEAST), s.by_share)).collect()
+            })
+            .collect();
+        let table = |organisations: bool| {
+            [0, 1, 2, 3, 4, 5]
+                .map(|kind| model.fields.iter().map(|f| shared(kind, f.kind, organisations)).collect::<Vec<_>>())
+        };
+        let mut kinds = [0.0; 7];
+        for (to, from) in kinds.iter_mut().zip(&model.kinds) {
+            *to = *from;
+        }
+        let equal_at_best = levels
+            .iter()
+            .zip(&model.fields)
+            .map(|(levels, field)| (levels[0].0 / field.shares.other.max(LEAST)).max(1.0))
+            .collect();
+        let unequal_at_best = levels
+            .iter()
+            .zip(&model.fields)
+            .map(|(levels, field)| {
+                let least = field.shares.other.min(field.shares.other_part).max(LEAST);
+                levels[1..].iter().map(|(m, u, by_share)| m / if *by_share { least } else { *u }).fold(1.0, f64::max)
+            })
+            .collect();
+        Scorer { unequal_at_best, equal_at_best, levels, shared: [table(false), table(true)], kinds }
+    }
+
+    /// How likely each kind is, of a pair alike in this way; they add up to 1.
+    pub fn kinds(&self, pair: &[Likeness], of_organisations: bool) -> [f64; 7] {
+        let ratios = self.ratios(pair, of_organisations);
+        let mut parts = [0.0; 7];
+        let mut sum = self.kinds[STRANGERS];
+        parts[STRANGERS] = sum;
+        for kind in 0..STRANGERS {
+            parts[kind] = self.kinds[kind] * ratios[kind];
+            sum += parts[kind];
+        }
+        parts.map(|p| p / sum)
+    }
+
+    /// The same for the best of several comparisons in each field: by chance they agree so many times as often.
+    pub fn score_of_many(&self, best: &[Likeness], tries: &[f64], of_organisations: bool) -> Score {
+        let mut ratios = [1.0; STRANGERS];
+        for (field, (like, tries)) in best.iter().zip(tries).enumerate() {
+            if like.level == MISSING {
+                continue;
+            }
+            let (m, u, by_share) = self.levels[field][like.level as usize];
+            let u = if by_share { like.share.max(LEAST) } else { u };
+            let ratio = m / (u * tries).min(u.max(m));
+            for (kind, product) in ratios.iter_mut().enumerate() {
+                let s = self.shared[usize::from(of_organisations)][kind][field];
+                *product *= s * ratio + (1.0 - s);
+            }
+        }
+        let one = self.kinds[SAME] * ratios[SAME] + self.kinds[MOVED] * ratios[MOVED];
+        let others: f64 = (2..STRANGERS).map(|k| self.kinds[k] * ratios[k]).sum::<f64>() + self.kinds[STRANGERS];
+        Score { probability: one / (one + others), weight: self.weight(&ratios) }
+    }
+
+    pub fn score(&self, pair: &[Likeness], of_organisations: bool) -> Score {
+        let ratios = self.ratios(pair, of_organisations);
+        Score { probability: self.probability(pair, of_organisations), weight: self.weight(&ratios) }
+    }
+
+    pub fn probability(&self, pair: &[Likeness], of_organisations: bool) -> f64 {
+        let kinds = self.kinds(pair, of_organisations);
+        kinds[SAME] + kinds[MOVED]
+    }
+
+    /// Bits that stand against two records before anything is known of them.
+    pub fn start_bits(&self) -> f64 {
+        ((self.kinds[SAME] + self.kinds[MOVED]) / self.kinds[STRANGERS]).log2()
+    }
+
+    /// Bits of evidence for one person, moved or not.
+    fn weight(&self, ratios: &[f64; STRANGERS]) -> f64 {
+        let (stays, moves) = (self.kinds[SAME], self.kinds[MOVED]);
+        ((stays * ratios[SAME] + moves * ratios[MOVED]) / (stays + moves)).log2()
+    }
+
+    /// Whether two records can reach a probability at all, by what is equal and the best that the rest could be: spares most comparisons.
+    ///
+    /// Names and birthdays have been compared; of the other fields it is known whether they are missing, equal or not.
+    pub fn can_reach(&self, data: &Prepared, a: usize, b: usize, pair: &[Likeness], at_least: f64) -> bool {
+        let mut odds = (self.kinds[SAME] + self.kinds[MOVED]) / self.kinds[STRANGERS];
+        for (place, field) in data.fields.iter().enumerate() {
+            odds *= if pair[place].level != UNKNOWN {
+                self.field_ratio(place, pair[place], SAME, false)
+            } else if field.is_single() {
+                let (l, r) = (data.id(a, place), data.id(b, place));
+                if l == NONE || r == NONE {
+                    1.0
+                } else if l == r {
+                    (self.levels[place][0].0 / field.share[l as usize].max(LEAST)).max(1.0)
+                } else {
+                    self.unequal_at_best[place]
+                }
+            } else {
+                self.equal_at_best[place]
+            };
+        }
+        odds >= at_least / (1.0 - at_least)
+    }
+
+    /// The odds of each kind against strangers that a field gives.
+    pub fn field_ratio(&self, field: usize, like: Likeness, kind: usize, of_organisations: bool) -> f64 {
+        if like.level == MISSING {
+            return 1.0;
+        }
+        let (m, u, by_share) = self.levels[field][like.level as usize];
+        let u = if by_share { like.share.max(LEAST) } else { u };
+        let s = self.shared[usize::from(of_organisations)][kind][field];
+        s * (m / u) + (1.0 - s)
+    }
+
+    fn ratios(&self, pair: &[Likeness], of_organisations: bool) -> [f64; STRANGERS] {
+        let mut ratios = [1.0; STRANGERS];
+        let shared = &self.shared[usize::from(of_organisations)];
+        for (field, like) in pair.iter().enumerate() {
+            if like.level == MISSING {
+                continue;
+            }
+            let (m, u, by_share) = self.levels[field][like.level as usize];
+            let ratio = m / if by_share { like.share.max(LEAST) } else { u };
+            ratios[0] *= ratio;
+            for kind in 1..STRANGERS {
+                let s = shared[kind][field];
+                if s > 0.0 {
+                    ratios[kind] *= s * ratio + (1.0 - s);
+                }
+            }
+        }
+        ratios
+    }
+}
+
+/// Shares of a field's values: those that at least `least` records hold, at most [`LISTED`] of them.
+pub fn shares(field: &Field, least: u32) -> Shares {
+    let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
+    if total == 0.0 {
+        return Shares { other: 1.0, other_part: 1.0, listed: BTreeMap::new() };
+    }
+    // What names a person is not written into a file.
+    let is_secret = matches!(field.kind, FieldType::Email | FieldType::Phone | FieldType::Identifier);
+    let mut common: Vec<(u32, &str)> = field
+        .holders
+        .iter()
+        .zip(&field.values)
+        .filter(|(h, _)| !is_secret && **h >= least)
+        .map(|(h, v)| (*h, &*v.text))
+        .collect();
+    common.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    common.truncate(LISTED);
+    let held: f64 = common.iter().map(|(h, _)| f64::from(*h)).sum();
+    let rest = field.values.len() - common.len();
+    let other = if rest == 0 { 1.0 / total } else { (total - held) / total / rest as f64 };
+    // Local parts are names more often than whole addresses are: about twice as common.
+    let mut parts: Vec<&str> = field.values.iter().map(|v| &*v.part).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    let other_part = 1.0 / parts.len().max(1) as f64;
+    let listed = common.into_iter().map(|(h, t)| (t.to_string(), f64::from(h) / total)).collect();
+    Shares { other, other_part, listed }
+}
+
+/// Values that a model lists for a field at most.
+const LISTED: usize = 5_000;
+
+/// The model that ships with the product: people of web shops, help desks and billing, by name, e-mail, phone and address. `uramaki identity train` makes
+/// one of a project's own records.
+pub const SHIPPED: &str = include_str!("../models/person.json");
+
+impl Model {
+    /// Reads a model's file.
+    pub fn read(text: &str) -> Result<Model, String> {
+        let model: Model = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        if model.version != VERSION {
+            return Err(format!("it is of version {}, this program needs {VERSION}", model.version));
+        }
+        let whole = model.kinds.len() == KINDS.len()
+            && model.fields.iter().all(|f| f.levels.len() == compare::levels(f.kind).len())
+            && model
+                .fields
+                .iter()
+                .flat_map(|f| &f.levels)
+                .all(|l| (0.0..=1.0).contains(&l.m) && (0.0..=1.0).contains(&l.u));
+        if whole { Ok(model) } else { Err("its kinds or levels are not those of this program".into()) }
+    }
+}

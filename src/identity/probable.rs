@@ -1,0 +1,85 @@
+//! Probabilistic resolution of a project's person records: exact evidence first, then what the model makes of all the rest.
+
+use std::sync::Arc;
+
+use super::linkage::cluster::{By, Pair};
+use super::linkage::fields::FieldType;
+use super::linkage::model::Model;
+use super::linkage::table::{Column, Prepared, Table};
+use super::linkage::{self, Given, Settings};
+use super::{CutLink, Decided, Link, Record, Resolution, exact, name_clusters, sort};
+use crate::config::project::Decision;
+
+/// Links, clusters and names the records by a model. Their order does not matter. An error says what the model does not know.
+pub fn resolve(
+    mut records: Vec<Record>,
+    max_holders: u64,
+    decisions: &[Decision],
+    model: &Model,
+    settings: &Settings,
+) -> Result<Resolution, String> {
+    sort(&mut records);
+    let (exact, blocked) = exact::links(&records, max_holders);
+    let decided = Decided::of(&records, decisions);
+    let mut data = prepare(&records, settings);
+    linkage::take(&mut data, model)?;
+    let given = Given {
+        same: decided.same.iter().map(|l| (l.left as u32, l.right as u32)).collect(),
+        different: decided.different.clone(),
+        exact: exact.iter().map(|l| (l.left as u32, l.right as u32, l.by)).collect(),
+        bare: records.iter().map(|r| r.holder.is_some()).collect(),
+        sources: Vec::new(),
+    };
+    let linked = linkage::link(&data, model, settings, &given);
+    let root: Vec<usize> = linked.cluster.iter().map(|r| *r as usize).collect();
+    let customers = name_clusters(&records, &root);
+    let link = |pair: &Pair| told(&records, &decided, pair);
+    let mut links: Vec<Link> = linked.links.iter().map(link).collect();
+    links.sort_by(|a, b| (a.left, a.right, a.by).cmp(&(b.left, b.right, b.by)));
+    let doubtful = linked.doubtful.iter().map(link).collect();
+    let cuts = linked.cuts.iter().map(|c| CutLink { link: link(&c.pair), reason: c.reason }).collect();
+    Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown })
+}
+
+/// The records as the engine compares them; those that are known by their e-mail alone have nothing to compare.
+pub fn prepare(records: &[Record], settings: &Settings) -> Prepared {
+    linkage::prepare(&table(records), settings).0
+}
+
+fn table(records: &[Record]) -> Table {
+    let column = |name: &str, kind: FieldType, of: fn(&Record) -> Option<&str>| Column {
+        name: name.to_string(),
+        kind,
+        values: records.iter().map(|r| if r.holder.is_some() { None } else { of(r).map(Into::into) }).collect(),
+    };
+    let names = records.iter().map(|r| {
+        let source: Arc<str> = format!("{}/{}", r.system, r.object).into();
+        (source, r.id.clone())
+    });
+    Table {
+        names: names.collect(),
+        columns: vec![
+            column("name", FieldType::FullName, |r| r.name.as_deref()),
+            column("email", FieldType::Email, |r| r.email.as_deref().filter(|_| r.links_by_email)),
+            column("phone", FieldType::Phone, |r| r.phone.as_deref().filter(|_| r.links_by_phone)),
+            column("street", FieldType::Street, |r| r.street.as_deref()),
+            column("postcode", FieldType::Postcode, |r| r.postcode.as_deref()),
+            column("city", FieldType::City, |r| r.city.as_deref()),
+            column("country", FieldType::Country, |r| r.country.as_deref()),
+        ],
+    }
+}
+
+/// A pair as a link: the older record first, with the evidence of a rule or of a decision.
+fn told(records: &[Record], decided: &Decided, pair: &Pair) -> Link {
+    let (a, b) = (pair.left as usize, pair.right as usize);
+    let (left, right) = if records[a].seniority() <= records[b].seniority() { (a, b) } else { (b, a) };
+    let decision = || decided.same.iter().find(|l| (l.left.min(l.right), l.left.max(l.right)) == (a, b));
+    let evidence = match pair.by {
+        By::Decided => decision().and_then(|l| l.evidence.clone()),
+        By::Email => records[a].email.as_deref().map(Into::into),
+        By::Phone => records[a].phone.as_deref().map(Into::into),
+        By::Model | By::Together => None,
+    };
+    Link { left, right, by: pair.by, evidence, weight: pair.weight, probability: pair.probability }
+}
