@@ -110,16 +110,20 @@ fn commonness(share: f64) -> String {
     if share >= 0.1 {
         return format!("{:.0} % have it", share * 100.0);
     }
-    let n = 1.0 / share.max(1e-12);
+    format!("one in {} has it", about(1.0 / share.max(1e-12)))
+}
+
+/// `208.3` → `210`
+fn about(n: f64) -> String {
     let unit = 10f64.powf(n.log10().floor() - 1.0);
-    format!("one in {} has it", thousands(((n / unit).round() * unit) as u64))
+    thousands(((n / unit).round() * unit).round() as u64)
 }
 
 /// `2.6` → `6 times`
 fn times(bits: f64) -> String {
     match bits.abs().exp2() {
-        n if n < 10.0 => format!("{n:.1} times"),
-        n if n < 1e6 => format!("{} times", thousands(n.round() as u64)),
+        n if n < 9.95 => format!("{n:.1} times").replace(".0 ", " "),
+        n if n < 1e6 => format!("{} times", about(n)),
         _ => "over a million times".to_string(),
     }
 }
@@ -172,7 +176,7 @@ fn verdict(e: &Explanation) -> String {
             format!("These two records are {sure} one person{moved} ({p}).")
         }
         Verdict::Review => format!(
-            "These two records may be one person; somebody should look at them: {p}, a link needs {link}; {else_} {rival}."
+            "These two records may be one person: {p}, a link needs {link}. Somebody should look at them; {else_} {rival}."
         ),
         Verdict::Apart => format!("These two records are not linked: {p}, a link needs {link}; {else_} {rival}."),
     }
@@ -196,16 +200,26 @@ fn held_down(e: &Explanation) -> Option<String> {
 /// What the numbers let one say for certain about a changed verdict.
 fn changes(e: &Explanation) -> Vec<String> {
     let (odds, link) = (Odds::of(e), bits_of(e.link_at));
-    let name = |v: &Evidence| format!("{} ({})", field(&v.field), signed(v.bits));
-    let list = |pieces: Vec<&Evidence>, word: &str| pieces.into_iter().map(name).collect::<Vec<_>>().join(word);
+    let name = |v: &Evidence| format!("the {} ({})", field(&v.field), signed(v.bits));
+    // The three heaviest: a longer list tells nobody anything.
+    let list = |pieces: Vec<&Evidence>| {
+        let named: Vec<String> = pieces.iter().copied().take(3).map(name).collect();
+        let others = if pieces.len() > 3 { ", or any of some others" } else { "" };
+        format!("{}{others}", named.join(", or without "))
+    };
     let (fors, against, nothing) = groups(e);
     let mut out = Vec::new();
     if e.probability >= e.link_at {
-        let decide: Vec<_> = fors.iter().copied().filter(|v| odds.without(v.bits).1 < link).collect();
-        if !decide.is_empty() {
-            out.push(format!("It would not be a link without {}.", list(decide, ", nor without ")));
-        } else if fors.iter().all(|v| odds.without(v.bits).0 >= link) {
+        let (hold, rest): (Vec<_>, Vec<_>) = fors.into_iter().partition(|v| odds.without(v.bits).0 >= link);
+        let (perhaps, decide): (Vec<_>, Vec<_>) = rest.into_iter().partition(|v| odds.without(v.bits).1 >= link);
+        if decide.is_empty() && perhaps.is_empty() && !hold.is_empty() {
             out.push("It hangs on no single piece of evidence: leave out any one, and it stays a link.".to_string());
+        }
+        if !decide.is_empty() {
+            out.push(format!("It would not be a link without {}.", list(decide)));
+        }
+        if !perhaps.is_empty() {
+            out.push(format!("It might not be a link without {}.", list(perhaps)));
         }
         return out;
     }
@@ -217,16 +231,17 @@ fn changes(e: &Explanation) -> Vec<String> {
             times(gap)
         ));
     }
-    let (sure, rest): (Vec<_>, Vec<_>) = against.iter().copied().partition(|v| odds.without(v.bits).0 >= link);
+    let (sure, rest): (Vec<_>, Vec<_>) =
+        against.iter().copied().partition(|v: &&Evidence| odds.without(v.bits).0 >= link);
     let perhaps: Vec<_> = rest.into_iter().filter(|v| odds.without(v.bits).1 >= link).collect();
     if sure.is_empty() && perhaps.is_empty() && !against.is_empty() {
-        out.push("Even without any one of the things that speak against it, it would not be a link.".to_string());
+        out.push(format!("Even without {} it would not be a link.", list(against)));
     }
     if !sure.is_empty() {
-        out.push(format!("It would be a link without {}.", list(sure, ", or without ")));
+        out.push(format!("It would be a link without {}.", list(sure)));
     }
     if !perhaps.is_empty() {
-        out.push(format!("It might be a link without {}.", list(perhaps, ", or without ")));
+        out.push(format!("It might be a link without {}.", list(perhaps)));
     }
     let half: Vec<String> =
         nothing.iter().filter(|v| v.left.is_some() != v.right.is_some()).map(|v| field(&v.field)).collect();
@@ -246,18 +261,22 @@ fn groups(e: &Explanation) -> (Vec<&Evidence>, Vec<&Evidence>, Vec<&Evidence>) {
 }
 
 /// What was found, without the values.
-fn finding(e: &Explanation, v: &Evidence) -> String {
-    let odds = Odds::of(e);
+fn finding(v: &Evidence) -> &'static str {
     match (v.level, &v.left, &v.right) {
-        (Some(level), ..) if v.bits.abs() < 0.05 && odds.moved > odds.stays => {
-            format!("{level}; says nothing of a person who has moved")
-        }
-        (Some(level), ..) => level.to_string(),
-        (None, Some(_), Some(_)) => "says nothing beyond what is counted elsewhere".to_string(),
-        (None, Some(_), None) => "only the left record has one".to_string(),
-        (None, None, Some(_)) => "only the right record has one".to_string(),
-        (None, None, None) => "neither record has one".to_string(),
+        (Some(level), ..) => level,
+        (None, Some(_), Some(_)) => "says nothing beyond what is counted elsewhere",
+        (None, Some(_), None) => "only the left record has one",
+        (None, None, Some(_)) => "only the right record has one",
+        (None, None, None) => "neither record has one",
     }
+}
+
+/// How common the value is, or why it says nothing.
+fn remark(e: &Explanation, v: &Evidence) -> String {
+    let odds = Odds::of(e);
+    let moved = v.level.is_some() && v.bits.abs() < 0.05 && odds.moved > odds.stays;
+    let common = v.share.map(|s| format!("; {}", commonness(s))).unwrap_or_default();
+    if moved { format!("{common}; says nothing of a person who has moved") } else { common }
 }
 
 fn in_words(e: &Explanation, v: &Evidence) -> String {
@@ -268,8 +287,7 @@ fn in_words(e: &Explanation, v: &Evidence) -> String {
         (Some(one), None) | (None, Some(one)) => format!(", {}", quoted(one)),
         (None, None) => String::new(),
     };
-    let common = v.share.map(|s| format!("; {}", commonness(s))).unwrap_or_default();
-    format!("{}: {}{values}{common}", field(&v.field), finding(e, v))
+    format!("{}: {}{values}{}", field(&v.field), finding(v), remark(e, v))
 }
 
 /// One bar of the waterfall, between two sums of bits.
@@ -305,12 +323,17 @@ fn steps(e: &Explanation) -> Vec<Step> {
     let odds = Odds::of(e);
     let result = odds.bits();
     let rest = [
-        ("moved or not", "how rare it is to have moved, and to have stayed", odds.one() / odds.strangers),
-        ("other kinds", "what a household, relatives, neighbours or a shared contact explain as well", result.exp2()),
+        ("moved or not", "how rare it is to have moved, and to have stayed", odds.one() / odds.strangers, 0.5),
+        (
+            "other kinds",
+            "what a household, relatives, neighbours or a shared contact explain as well",
+            result.exp2(),
+            0.05,
+        ),
     ];
-    for (label, says, to) in rest {
+    for (label, says, to, least) in rest {
         let bits = to.log2() - end;
-        if bits.is_finite() && bits.abs() >= 0.05 {
+        if bits.is_finite() && bits.abs() >= least {
             end = add(label.into(), says.into(), bits, look(bits));
         }
     }
@@ -378,3 +401,6 @@ fn waterfall(e: &Explanation) -> String {
     let _ = writeln!(out, "  │ even odds; ┊ review from {}, link from {}", signed(review), signed(link));
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,12 @@ const RANDOM_PAIRS: u64 = 500_000;
 const TRAINING_PAIRS: u64 = 400_000;
 /// Pairs that the expectations before data weigh as much as.
 const PRIOR_PAIRS: f64 = 40.0;
+/// And this share of the pairs that were seen.
+const PRIOR_SHARE: f64 = 0.1;
+/// Most pairs of one person that live in two places, for each that lives in one.
+const MOST_MOVED: f64 = 0.5;
+/// Most pairs of one person that differ in a field which both have.
+const MOST_DIFFERENT: f64 = 0.5;
 const ROUNDS: usize = 20;
 /// Pairs that are summed at a time.
 const CHUNK: usize = 4_096;
@@ -208,11 +214,21 @@ fn likely(model: &mut Model, scorer: &Scorer, blocked: &Sample, pairs: f64, n: f
         let prior = first[kind] * pairs * 0.02 + 1.0;
         model.kinds[kind] = ((kinds[kind] * blocked.each + prior) / pairs).min(0.4);
     }
+    // People move, but most records of one person show where they live now.
+    model.kinds[MOVED] = model.kinds[MOVED].min(MOST_MOVED * model.kinds[SAME]);
     model.kinds[STRANGERS] = (1.0 - model.kinds[..STRANGERS].iter().sum::<f64>()).max(1e-6);
     for (field, sums) in model.fields.iter_mut().zip(sums) {
         let all: f64 = sums.iter().sum();
+        let prior = PRIOR_PAIRS + PRIOR_SHARE * all;
         for ((level, spec), sum) in field.levels.iter_mut().zip(compare::levels(field.kind)).zip(sums) {
-            level.m = (sum + PRIOR_PAIRS * spec.prior) / (all + PRIOR_PAIRS);
+            level.m = (sum + prior * spec.prior) / (all + prior);
+        }
+        // What is different in most pairs of one person is not what it is called: the pairs are not of one person.
+        let last = field.levels.len() - 1;
+        let different = field.levels[last].m;
+        if different > MOST_DIFFERENT {
+            field.levels[..last].iter_mut().for_each(|l| l.m *= (1.0 - MOST_DIFFERENT) / (1.0 - different));
+            field.levels[last].m = MOST_DIFFERENT;
         }
     }
 }

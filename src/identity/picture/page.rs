@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Step, Verdict, bits_of, changes, clipped, commonness, field, finding, groups, held_down, limit, percent, signed,
-    span, steps, tame, times, verdict,
+    Step, Verdict, bits_of, changes, clipped, field, finding, groups, held_down, limit, percent, remark, signed, span,
+    steps, tame, times, verdict,
 };
 use crate::identity::linkage::explain::{Evidence, Explanation};
 
@@ -23,6 +23,11 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// Our own sentences, with values in them: numbers stay with their unit.
+fn prose(text: &str) -> String {
+    escaped(text).replace(" %", "\u{a0}%").replace("(-", "(\u{2212}")
 }
 
 /// With a true minus sign.
@@ -50,10 +55,9 @@ pub fn html(explanations: &[Explanation], title: &str) -> String {
     let _ = writeln!(
         out,
         "<p class=\"lead\">{} {pairs} of records: {}. Each piece of evidence has a weight: +1 doubles the odds that both \
-         are one person, {}1 halves them.</p>",
+         are one person, \u{2212}1 halves them.</p>",
         explanations.len(),
-        if counts.is_empty() { "none".to_string() } else { counts.join(", ") },
-        '\u{2212}'
+        if counts.is_empty() { "none".to_string() } else { counts.join(", ") }
     );
     if explanations.len() > 1 {
         out.push_str("<nav aria-label=\"Pairs\"><ol class=\"pairs\">\n");
@@ -89,10 +93,10 @@ fn pair(out: &mut String, e: &Explanation, number: usize) {
         percent(e.probability),
         escaped(&e.left),
         escaped(&e.right),
-        escaped(&verdict(e))
+        prose(&verdict(e))
     );
     if let Some(why) = held_down(e) {
-        let _ = writeln!(out, "<p class=\"why\">{}</p>", escaped(&why));
+        let _ = writeln!(out, "<p class=\"why\">{}</p>", prose(&why));
     }
     out.push_str("<div class=\"halves\">\n<section>\n<h3>What the pair can be</h3>\n<ul class=\"kinds\">\n");
     for (place, (kind, share)) in e.kinds.iter().enumerate() {
@@ -110,7 +114,7 @@ fn pair(out: &mut String, e: &Explanation, number: usize) {
     let changes = changes(e);
     if !changes.is_empty() {
         out.push_str("<section>\n<h3>What would change it</h3>\n<ul class=\"changes\">\n");
-        changes.iter().for_each(|c| out.push_str(&format!("<li>{}</li>\n", escaped(c).replace("(-", "(\u{2212}"))));
+        changes.iter().for_each(|c| out.push_str(&format!("<li>{}</li>\n", prose(c))));
         out.push_str("</ul>\n</section>\n");
     }
     out.push_str("</div>\n");
@@ -148,7 +152,6 @@ fn row(out: &mut String, e: &Explanation, v: &Evidence) {
         Some(text) => format!("<bdi>{}</bdi>", escaped(text)),
         None => "<span class=\"none\">none</span>".to_string(),
     };
-    let common = v.share.map(|s| format!("; {}", commonness(s))).unwrap_or_default();
     let bits = match v.level {
         Some(_) if v.bits.abs() >= 0.05 => {
             let more = if v.bits > 0.0 { "likelier" } else { "less likely" };
@@ -160,23 +163,24 @@ fn row(out: &mut String, e: &Explanation, v: &Evidence) {
     let _ = writeln!(
         out,
         "<tr role=\"row\"><th role=\"rowheader\" scope=\"row\">{}</th><td role=\"cell\" data-of=\"left\">{}</td>\
-         <td role=\"cell\" data-of=\"right\">{}</td><td role=\"cell\" class=\"found\">{}{common}</td>\
+         <td role=\"cell\" data-of=\"right\">{}</td><td role=\"cell\" class=\"found\">{}{}</td>\
          <td role=\"cell\" class=\"weight\">{bits}</td></tr>",
         escaped(&field(&v.field)),
         value(&v.left),
         value(&v.right),
-        escaped(&finding(e, v))
+        escaped(finding(v)),
+        prose(&remark(e, v))
     );
 }
 
 // The picture's measures, in its own units: pixels where nothing scales it.
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 92.0;
-const SLOT: f64 = 72.0;
-const BAR: f64 = 46.0;
+const LEFT: f64 = 100.0;
+const RIGHT: f64 = 8.0;
+const SLOT: f64 = 62.0;
+const BAR: f64 = 42.0;
 const TOP: f64 = 26.0;
 const HIGH: f64 = 300.0;
-const FOOT: f64 = 64.0;
+const FOOT: f64 = 76.0;
 
 fn waterfall(out: &mut String, e: &Explanation, number: usize) {
     let steps = steps(e);
@@ -199,11 +203,18 @@ fn waterfall(out: &mut String, e: &Explanation, number: usize) {
         weight(bits_of(e.link_at)),
         weight(bits_of(e.review_at))
     );
+    // The limits may lie close together: one is named above its line, the other below.
+    let limits = [("link", e.link_at, "linked", -4.0), ("review", e.review_at, "review", 13.0)];
     let every = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].into_iter().find(|s| (high - low) / s <= 7.0).unwrap_or(100.0);
     let mut tick = (low / every).ceil() * every;
     while tick <= high {
-        let (at, name) =
-            (y(tick), if tick == 0.0 { "even".to_string() } else { format!("{tick:+}").replace('-', "\u{2212}") });
+        let at = y(tick);
+        let is_free = limits.iter().all(|(_, p, _, down)| (y(bits_of(*p)) + down - at - 4.0).abs() > 13.0);
+        let name = match tick {
+            _ if !is_free => String::new(),
+            0.0 => "even odds".to_string(),
+            _ => format!("{tick:+}").replace('-', "\u{2212}"),
+        };
         let class = if tick == 0.0 { "zero" } else { "grid" };
         let _ = writeln!(
             out,
@@ -214,59 +225,70 @@ fn waterfall(out: &mut String, e: &Explanation, number: usize) {
         );
         tick += every;
     }
-    for (place, step) in steps.iter().enumerate() {
-        bar(out, step, LEFT + SLOT * place as f64, &y, place + 1 < steps.len());
-    }
-    // The limits may lie close together: one is named above its line, the other below.
-    for (name, p, class, down) in [("link", e.link_at, "linked", -5.0), ("review", e.review_at, "review", 14.0)] {
+    let slots = || steps.iter().enumerate().map(|(place, step)| (step, LEFT + SLOT * place as f64));
+    slots().for_each(|(step, left)| bar(out, step, left, &y, left + SLOT < right));
+    for (name, p, class, down) in limits {
         let at = y(bits_of(p));
         if at.is_finite() {
             let _ = writeln!(
                 out,
-                "<line class=\"limit {class}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+                "<line class=\"limit {class}\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
                  <text class=\"limit {class}\" x=\"{:.1}\" y=\"{:.1}\">{name} {}</text>",
-                wide - 4.0,
-                right + 6.0,
+                LEFT - 8.0,
                 at + down,
                 limit(p)
             );
         }
     }
+    slots().for_each(|(step, left)| names(out, step, left + SLOT / 2.0, &y));
     out.push_str(
         "</svg>\n</div>\n<figcaption><span class=\"key for\">for one person</span> <span class=\"key against\">against</span> \
-         <span class=\"key sum\">sum</span> Bars up speak for one person, bars down against. The sum tells one person from \
-         strangers; what stands right of it tells them from the other kinds.</figcaption>\n</figure>\n",
+         <span class=\"key sum\">sum</span> The sum tells one person from strangers; what stands right of it tells them \
+         from the other kinds.</figcaption>\n</figure>\n",
     );
+}
+
+/// A step's class; one that begins at 0 anew is a total.
+fn look(step: &Step) -> String {
+    match step.look {
+        one @ ("start" | "for" | "against" | "nothing") => one.to_string(),
+        total => format!("total {total}"),
+    }
 }
 
 fn bar(out: &mut String, step: &Step, left: f64, y: &dyn Fn(f64) -> f64, goes_on: bool) {
     let (upper, lower) = (y(step.from.max(step.to)), y(step.from.min(step.to)));
-    let (x, middle) = (left + (SLOT - BAR) / 2.0, left + SLOT / 2.0);
-    let is_sum = !matches!(step.look, "for" | "against" | "nothing");
-    let look = if is_sum && step.look != "start" { format!("total {}", step.look) } else { step.look.to_string() };
+    let x = left + (SLOT - BAR) / 2.0;
     let _ = write!(
         out,
-        "<g class=\"{look}\"><title>{} ({})</title>\
-         <rect x=\"{x:.1}\" y=\"{upper:.1}\" width=\"{BAR}\" height=\"{:.1}\" rx=\"2\"/>",
+        "<g class=\"{}\"><title>{} ({})</title><rect x=\"{x:.1}\" y=\"{upper:.1}\" width=\"{BAR}\" height=\"{:.1}\" rx=\"2\"/>",
+        look(step),
         escaped(&step.says),
         weight(step.to - step.from),
         (lower - upper).max(2.0)
     );
     if goes_on {
         let at = y(step.to);
-        let _ = write!(
-            out,
-            "<line class=\"join\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
-            x + BAR,
-            x + SLOT
-        );
+        let (from, to) = (x + BAR, x + SLOT);
+        let _ = write!(out, "<line class=\"join\" x1=\"{from}\" x2=\"{to}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
     }
-    let number = if step.to < step.from { lower + 15.0 } else { upper - 6.0 };
+    out.push_str("</g>\n");
+}
+
+/// What stands at a bar and under it.
+fn names(out: &mut String, step: &Step, middle: f64, y: &dyn Fn(f64) -> f64) {
+    let number = if step.to < step.from { y(step.to) + 15.0 } else { y(step.to) - 6.0 };
     let shown = if step.look == "nothing" { "\u{2013}".to_string() } else { weight(step.to - step.from) };
-    let _ = write!(out, "<text class=\"number\" x=\"{middle:.1}\" y=\"{number:.1}\">{shown}</text>");
+    let _ = write!(
+        out,
+        "<g class=\"{}\"><text class=\"number\" x=\"{middle:.1}\" y=\"{number:.1}\">{shown}</text>",
+        look(step)
+    );
     for (line, text) in lines(&step.label).iter().enumerate() {
-        let below = TOP + HIGH + 28.0 + 14.0 * line as f64;
-        let _ = write!(out, "<text class=\"label\" x=\"{middle:.1}\" y=\"{below:.1}\">{}</text>", escaped(text));
+        let below = TOP + HIGH + 38.0 + 14.0 * line as f64;
+        // A long word is made narrower, not cut.
+        let fit = if text.chars().count() > 10 { " textLength=\"58\" lengthAdjust=\"spacingAndGlyphs\"" } else { "" };
+        let _ = write!(out, "<text class=\"label\" x=\"{middle:.1}\" y=\"{below:.1}\"{fit}>{}</text>", escaped(text));
     }
     out.push_str("</g>\n");
 }
@@ -276,8 +298,8 @@ fn lines(label: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in label.split_whitespace() {
         match lines.last_mut() {
-            Some(last) if last.chars().count() + word.chars().count() < 11 => *last = format!("{last} {word}"),
-            _ => lines.push(clipped(word, 11)),
+            Some(last) if last.chars().count() + word.chars().count() < 9 => *last = format!("{last} {word}"),
+            _ => lines.push(clipped(word, 13)),
         }
     }
     lines.truncate(3);
