@@ -12,12 +12,6 @@ use super::world::{SHARED_INFO_MAIL, SHARED_PHONE, SHARED_TEST_MAIL, World, mome
 /// People are made in blocks: the first few of a block may be a family that shares a telephone.
 pub const BLOCK: u64 = 4;
 
-/// The number of a real person: the `nth` of those under one number, the first of whom is the person simulated, the
-/// others strangers with one record each.
-pub fn entity(number: u64, nth: u64) -> u64 {
-    number * 4 + nth
-}
-
 /// One person, with what the person writes into forms.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -51,8 +45,9 @@ impl Person {
         COUNTRIES[self.country].0
     }
 
+    /// Names the real person in people.csv.
     pub fn entity(&self) -> u64 {
-        entity(self.number, 0)
+        self.number
     }
 }
 
@@ -311,8 +306,7 @@ pub fn stripe_customer(rng: &mut Rng, person: &mut Person, at: i64, guest: Optio
     }
 }
 
-/// Records that state evidence which many strangers share: each is a person of its own, also beside the one whose name
-/// it states.
+/// Records of a person that state evidence which many strangers share.
 fn strangers(world: &World, rng: &mut Rng, house: &mut Household, person: &Person) {
     let n = world.customers;
     let at = moment(rng, person.joined.min(world.as_of - 3 * DAY) + 60, world.as_of - DAY);
@@ -321,14 +315,14 @@ fn strangers(world: &World, rng: &mut Rng, house: &mut Household, person: &Perso
         version.country = None;
         let text = *rng.pick(&["test@test.de", "Test@Test.de", " TEST@test.de ", "test@test.de\u{a0}"]);
         version.email = Evidence { text: Some(text.into()), value: Some(SHARED_TEST_MAIL.into()) };
-        push(house, Source::DeskUser, desk_id(person.number * 4 + 1).to_string(), entity(person.number, 1), version);
+        push(house, Source::DeskUser, desk_id(person.number * 4 + 1).to_string(), person.entity(), version);
     }
     if person.number % (n / 30).max(7) == 2 {
         let mut version = blank(person, at);
         version.country = None;
         let text = *rng.pick(&["+49 30 901820", "030 901820", "030/901820", "0049 30 90 18 20"]);
         version.phone = Evidence { text: Some(text.into()), value: Some(SHARED_PHONE.into()) };
-        push(house, Source::DeskUser, desk_id(person.number * 4 + 2).to_string(), entity(person.number, 2), version);
+        push(house, Source::DeskUser, desk_id(person.number * 4 + 2).to_string(), person.entity(), version);
     }
     if person.number % (n / 30).max(7) == 4 {
         let mut version = blank(person, at);
@@ -336,7 +330,7 @@ fn strangers(world: &World, rng: &mut Rng, house: &mut Household, person: &Perso
         let text = *rng.pick(&["info@einkaufsring.example", "Info@Einkaufsring.example"]);
         version.email = Evidence { text: Some(text.into()), value: Some(SHARED_INFO_MAIL.into()) };
         let id = format!("cus_{}", base62(person.number * 64 + 63, 13));
-        push(house, Source::StripeCustomer, id, entity(person.number, 3), version);
+        push(house, Source::StripeCustomer, id, person.entity(), version);
     }
 }
 

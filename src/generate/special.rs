@@ -5,7 +5,7 @@ use crate::error::Result;
 use super::calendar::{DAY, HOUR};
 #[cfg(test)]
 use super::kin::Kin;
-use super::lives::{BLOCK, desk_id, entity, plain};
+use super::lives::{BLOCK, desk_id, plain};
 use super::model::*;
 use super::names::{GROUPS, STAFF};
 use super::rng::{Rng, base62, scramble};
@@ -128,7 +128,7 @@ impl Hand<'_> {
     }
 
     fn push(&mut self, source: Source, id: String, version: RecordVersion) -> usize {
-        let entity = entity(self.person, 0);
+        let entity = self.person;
         self.house.records.push(Record { source, id, entity, versions: vec![version], deleted_at: None });
         self.house.records.len() - 1
     }
@@ -184,7 +184,7 @@ impl Hand<'_> {
             Line { id: 13_000_000_000_000 + scramble(number * 8, 22), product: 9, quantity: 1, price, discount: 0 };
         self.house.orders.push(Order {
             id: order_id(number),
-            entity: entity(self.person, 0),
+            entity: self.person,
             buyer,
             email,
             phone: None,
@@ -459,6 +459,6 @@ mod tests {
         let people: BTreeSet<u64> = records.chain(special.usual.orders.iter().map(|o| o.entity)).collect();
         // The two mailboxes' holders; two of whom nothing is known, and seven with a case.
         assert_eq!(people.len(), 2 * HOLDER_LIMIT + 1 + 2 + 7);
-        assert!(people.iter().all(|p| *p >= entity(200, 0)), "numbers of the people whom chance makes");
+        assert!(people.iter().all(|p| *p >= 200), "numbers of the people whom chance makes");
     }
 }

@@ -142,10 +142,9 @@ fn append(table: &mut Table, file: &Path, batches: &[RecordBatch], names: &[Stri
         }
         for (column, role) in roles.iter().enumerate() {
             let Guess::Field(kind) = role else { continue };
-            let values = column_of(table, &names[column], *kind);
-            let filled = values.values.len();
-            values.values.extend((0..batch.num_rows()).map(|row| get(column, row).map(Into::into)));
-            debug_assert!(filled <= values.values.len());
+            let rows_before = table.names.len() - batch.num_rows();
+            let values = &mut column_of(table, &names[column], *kind, rows_before).values;
+            values.extend((0..batch.num_rows()).map(|row| get(column, row).map(Into::into)));
         }
         let rows = table.names.len();
         table.columns.iter_mut().for_each(|c| c.values.resize(rows, None));
@@ -154,10 +153,9 @@ fn append(table: &mut Table, file: &Path, batches: &[RecordBatch], names: &[Stri
 }
 
 /// The table's column of this name, made if it is not there; records before it have no value.
-fn column_of<'a>(table: &'a mut Table, name: &str, kind: FieldType) -> &'a mut Column {
+fn column_of<'a>(table: &'a mut Table, name: &str, kind: FieldType, rows_before: usize) -> &'a mut Column {
     let place = table.columns.iter().position(|c| c.name == name && c.kind == kind).unwrap_or_else(|| {
-        let before = table.columns.first().map_or(0, |c| c.values.len());
-        table.columns.push(Column { name: name.to_string(), kind, values: vec![None; before] });
+        table.columns.push(Column { name: name.to_string(), kind, values: vec![None; rows_before] });
         table.columns.len() - 1
     });
     &mut table.columns[place]

@@ -86,12 +86,14 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
         .map_err(|e| e.to_string())
         .and_then(Model::read)
         .map_err(|e| Error::config(format!("the model cannot be read: {e}")).at(MODEL_FILE, None).hint(TRAIN))?;
-    // What the project's file says beats what the model was trained with.
-    model.link_at = project.linkage.link_at.unwrap_or(model.link_at);
+    model.link_at = project.linkage.link_at.unwrap_or(LINK_AT);
     model.review_at = project.linkage.review_at.unwrap_or(model.review_at);
     let settings = settings(project, model.entity);
     Ok((model, settings))
 }
+
+/// Two people glued together is a breach of privacy, one person in two is a nuisance: a project links from here, where it does not say otherwise.
+const LINK_AT: f64 = 0.95;
 
 /// How the project's records are matched.
 pub fn settings(project: &Project, entity: Entity) -> Settings {

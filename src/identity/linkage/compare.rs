@@ -276,6 +276,11 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
             };
         }
     }
+    if g.level == 0 && f.level == 0 {
+        // Both together may be more common than each of them tells.
+        let both = data.both.share[data.both.first(a) as usize];
+        f.share = f.share.max(both / g.share);
+    }
     out[data.given] = g;
     out[data.family] = f;
 }

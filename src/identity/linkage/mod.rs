@@ -110,6 +110,7 @@ pub fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
             names(data.fields.iter().map(|f| f.name.as_str()).collect())
         ));
     }
+    data.both.take_shares(&model.full_names);
     data.fields.par_iter_mut().zip(&model.fields).for_each(|(field, known)| field.take_shares(&known.shares));
     Ok(())
 }

@@ -19,6 +19,10 @@ pub const KINDS: [&str; 7] =
     ["one person", "one person who moved", "household", "kin elsewhere", "shared contact", "neighbours", "strangers"];
 pub const SAME: usize = 0;
 pub const MOVED: usize = 1;
+pub const HOUSEHOLD: usize = 2;
+pub const KIN: usize = 3;
+pub const CONTACT: usize = 4;
+pub const NEIGHBOURS: usize = 5;
 pub const STRANGERS: usize = 6;
 
 /// Whether a field tells where somebody lives.
@@ -36,8 +40,8 @@ fn shared(kind: usize, field: FieldType, of_organisations: bool) -> f64 {
         MOVED if is_place(field) => 0.0,
         MOVED => 1.0,
         // Kin: the same given name (father and son) and the same birthday (twins) are rare.
-        2 | 3 => match field {
-            _ if kind == 3 && is_place(field) => 0.0,
+        HOUSEHOLD | KIN => match field {
+            _ if kind == KIN && is_place(field) => 0.0,
             FamilyName | Phone => 1.0,
             _ if place => 1.0,
             Email => 0.3,
@@ -47,14 +51,14 @@ fn shared(kind: usize, field: FieldType, of_organisations: bool) -> f64 {
             Organisation => 0.3,
             _ => 0.0,
         },
-        4 => match field {
+        CONTACT => match field {
             Email | Phone => 1.0,
             _ if is_place(field) => 0.5,
             Organisation if of_organisations => 0.05,
             Organisation => 1.0,
             _ => 0.0,
         },
-        5 if place => 1.0,
+        NEIGHBOURS if place => 1.0,
         _ => 0.0,
     }
 }
@@ -106,6 +110,10 @@ pub struct Model {
     pub records: u64,
     /// Of all pairs of records, the share of each kind.
     pub kinds: Vec<f64>,
+    /// How many times as often two strangers have one family name and forms of one given name as chance alone would have it: names go with languages.
+    pub namesakes: f64,
+    /// How common both names together are, of those that more records hold than one person would.
+    pub full_names: Shares,
     pub fields: Vec<FieldModel>,
     /// Probabilities from which pairs are linked, and shown for review.
     pub link_at: f64,
@@ -132,6 +140,9 @@ pub struct Scorer {
     /// `[of organisations][kind][field]`
     shared: [[Vec<f64>; STRANGERS]; 2],
     kinds: [f64; 7],
+    namesakes: f64,
+    /// Places of the given and the family name.
+    names: Option<(usize, usize)>,
     /// Of each field, where the values are not equal: the most that it can say for one person. 1 at least: an address that is different may tell nothing.
     unequal_at_best: Vec<f64>,
     /// The same where they may be equal.
@@ -172,7 +183,17 @@ impl Scorer {
                 levels[1..].iter().map(|(m, u, by_share)| m / if *by_share { least } else { *u }).fold(1.0, f64::max)
             })
             .collect();
-        Scorer { unequal_at_best, equal_at_best, levels, shared: [table(false), table(true)], kinds }
+        let place = |kind| model.fields.iter().position(|f| f.kind == kind);
+        let names = place(FieldType::GivenName).zip(place(FieldType::FamilyName));
+        Scorer {
+            namesakes: model.namesakes,
+            names,
+            unequal_at_best,
+            equal_at_best,
+            levels,
+            shared: [table(false), table(true)],
+            kinds,
+        }
     }
 
     /// How likely each kind is, of a pair alike in this way; they add up to 1.
@@ -202,6 +223,9 @@ impl Scorer {
                 let s = self.shared[usize::from(of_organisations)][kind][field];
                 *product *= s * ratio + (1.0 - s);
             }
+        }
+        if self.are_namesakes(best) {
+            self.expect_namesakes(&mut ratios);
         }
         let one = self.kinds[SAME] * ratios[SAME] + self.kinds[MOVED] * ratios[MOVED];
         let others: f64 = (2..STRANGERS).map(|k| self.kinds[k] * ratios[k]).sum::<f64>() + self.kinds[STRANGERS];
@@ -281,7 +305,22 @@ impl Scorer {
                 }
             }
         }
+        if self.are_namesakes(pair) {
+            self.expect_namesakes(&mut ratios);
+        }
         ratios
+    }
+
+    /// Whether both have the same family name, and forms of one given name. (How common equal names are together is known, see `full_names`.)
+    pub fn are_namesakes(&self, pair: &[Likeness]) -> bool {
+        self.names.is_some_and(|(given, family)| pair[given].level == 1 && pair[family].level == 0)
+    }
+
+    /// Strangers have the same names more often than chance has it, and so have neighbours and those who share a contact.
+    fn expect_namesakes(&self, ratios: &mut [f64; STRANGERS]) {
+        for kind in [SAME, MOVED, HOUSEHOLD, KIN] {
+            ratios[kind] /= self.namesakes;
+        }
     }
 }
 
@@ -314,8 +353,24 @@ pub fn shares(field: &Field, least: u32) -> Shares {
     Shares { other, other_part, listed }
 }
 
+/// Shares of both names together, of those that more records hold than `one_persons`; what one person's records add is taken off.
+pub fn full_names(field: &Field, one_persons: u32) -> Shares {
+    let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
+    let mut common: Vec<(u32, &str)> = field
+        .holders
+        .iter()
+        .zip(&field.values)
+        .filter(|(h, _)| **h > one_persons)
+        .map(|(h, v)| (*h, &*v.text))
+        .collect();
+    common.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    common.truncate(LISTED);
+    let share = |h: u32| f64::from(h - one_persons) / total.max(1.0);
+    Shares { other: 0.0, other_part: 0.0, listed: common.into_iter().map(|(h, t)| (t.to_string(), share(h))).collect() }
+}
+
 /// Values that a model lists for a field at most.
-const LISTED: usize = 5_000;
+const LISTED: usize = 2_000;
 
 /// The model that ships with the product: people of web shops, help desks and billing, by name, e-mail, phone and address. `uramaki identity train` makes
 /// one of a project's own records.

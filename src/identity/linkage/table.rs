@@ -200,6 +200,8 @@ pub struct Prepared {
     pub fields: Vec<Field>,
     pub given: usize,
     pub family: usize,
+    /// Both names together; not compared, it tells how common they are.
+    pub both: Field,
     /// Of each record: 0 where none is told, else one more than the rank of `jr`, `sr`, `3` …
     pub generation: Vec<u8>,
     /// Of each record, of each field: its first value. One record's numbers lie together.
@@ -262,6 +264,15 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
     let of = |kind: FieldType| table.columns.iter().filter(move |c| c.kind == kind);
     let mut parts: Vec<Part> = Vec::new();
     let (given, family, generation) = names(table, n);
+    let both: Vec<Vec<String>> = given
+        .par_iter()
+        .zip(&family)
+        .map(|(g, f)| match (g.first(), f.first()) {
+            (Some(g), Some(f)) => vec![format!("{g} {f}")],
+            _ => Vec::new(),
+        })
+        .collect();
+    let both = Field::build("full_name".into(), FieldType::FullName, &both);
     parts.push(Part::new("given_name".into(), FieldType::GivenName, given));
     parts.push(Part::new("family_name".into(), FieldType::FamilyName, family));
     // Several phones or addresses of e-mail are one field with several values.
@@ -315,8 +326,16 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         parts.push(Part::new(field_name(table, column), column.kind, held));
     }
     let fields = parts.into_par_iter().map(|p| Field::build(p.name, p.kind, &p.held)).collect();
-    let mut data =
-        Prepared { records: n, fields, given: 0, family: 1, generation, rows: Vec::new(), mail_of_name: Vec::new() };
+    let mut data = Prepared {
+        records: n,
+        fields,
+        given: 0,
+        family: 1,
+        both,
+        generation,
+        rows: Vec::new(),
+        mail_of_name: Vec::new(),
+    };
     data.lay_out();
     data.mail_of_name = (0..n).into_par_iter().map(|r| mail_of_name(&data, r)).collect();
     data

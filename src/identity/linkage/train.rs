@@ -7,7 +7,11 @@ use rayon::prelude::*;
 use super::Settings;
 use super::block::{Blocks, spread};
 use super::compare::{self, Likeness, MISSING};
-use super::model::{self, FieldModel, LevelModel, MOVED, Model, SAME, STRANGERS, Scorer, VERSION, shares};
+use super::fields::FieldType;
+use super::model::{
+    self, CONTACT, FieldModel, LevelModel, MOVED, Model, NEIGHBOURS, SAME, STRANGERS, Scorer, VERSION, full_names,
+    shares,
+};
 use super::table::Prepared;
 
 /// Pairs of strangers that are sampled for u.
@@ -21,8 +25,11 @@ const PRIOR_SHARE: f64 = 0.1;
 /// Most pairs of one person that live in two places, for each that lives in one.
 const MOST_MOVED: f64 = 0.5;
 /// Most pairs of one person that differ in a field which both have.
-const MOST_DIFFERENT: f64 = 0.5;
+const MOST_DIFFERENT: f64 = 0.35;
 const ROUNDS: usize = 20;
+/// So many namesakes tell nothing yet.
+const FEW_NAMESAKES: f64 = 20.0;
+const MOST_NAMESAKES: f64 = 30.0;
 /// Pairs that are summed at a time.
 const CHUNK: usize = 4_096;
 
@@ -48,6 +55,9 @@ pub fn train(
             shares,
         });
     }
+    let one_persons = most_of_one_person(data);
+    let full_names = full_names(&data.both, one_persons);
+    data.both.take_shares(&full_names);
     let blocks = build_blocks(data);
     tracing::debug!("records are in blocks");
     let pairs = (n * n.saturating_sub(1) / 2).max(1) as f64;
@@ -56,6 +66,8 @@ pub fn train(
         entity: settings.entity,
         records: n,
         kinds: first_kinds(n as f64, pairs),
+        namesakes: 1.0,
+        full_names,
         fields,
         link_at: settings.link_at,
         review_at: settings.review_at,
@@ -74,6 +86,19 @@ pub fn train(
         }
     }
     model
+}
+
+/// Records that hold one e-mail or phone, or one rare pair of names: hardly more are of one person. Of those that are not alone, the mean and as much again.
+fn most_of_one_person(data: &Prepared) -> u32 {
+    let own = [FieldType::Email, FieldType::Phone, FieldType::Identifier];
+    let (mut values, mut holders) = (0u64, 0u64);
+    for field in data.fields.iter().filter(|f| own.contains(&f.kind)).chain([&data.both]) {
+        for count in field.holders.iter().filter(|h| (2..=20).contains(*h)) {
+            values += 1;
+            holders += u64::from(*count);
+        }
+    }
+    if values == 0 { 4 } else { (2.0 * holders as f64 / values as f64).ceil() as u32 }
 }
 
 /// What is expected before data are seen: one pair of one person for every second record.
@@ -183,14 +208,17 @@ fn unlikely(model: &mut Model, random: &Sample, scorer: Option<&Scorer>) {
 /// m of each level, and the kinds' shares, from the blocked pairs.
 fn likely(model: &mut Model, scorer: &Scorer, blocked: &Sample, pairs: f64, n: f64) {
     let is_place: Vec<bool> = model.fields.iter().map(|f| model::is_place(f.kind)).collect();
-    let parts: Vec<(Vec<Vec<f64>>, [f64; 7])> = blocked
+    let parts: Vec<(Vec<Vec<f64>>, [f64; 7], f64)> = blocked
         .pairs()
         .map(|(chunk, organisations)| {
-            let (mut sums, mut kinds) = (zeros(model), [0.0; 7]);
+            let (mut sums, mut kinds, mut namesakes) = (zeros(model), [0.0; 7], 0.0);
             for (pair, organisations) in chunk.chunks(blocked.width).zip(organisations) {
                 let of = scorer.kinds(pair, *organisations);
                 for (sum, one) in kinds.iter_mut().zip(of) {
                     *sum += one;
+                }
+                if scorer.are_namesakes(pair) {
+                    namesakes += of[STRANGERS] + of[NEIGHBOURS] + of[CONTACT];
                 }
                 for (place, (sum, like)) in sums.iter_mut().zip(pair).enumerate() {
                     if like.level != MISSING {
@@ -199,15 +227,20 @@ fn likely(model: &mut Model, scorer: &Scorer, blocked: &Sample, pairs: f64, n: f
                     }
                 }
             }
-            (sums, kinds)
+            (sums, kinds, namesakes)
         })
         .collect();
     let mut kinds = [0.0; 7];
-    for (_, part) in &parts {
+    for (_, part, _) in &parts {
         for (sum, one) in kinds.iter_mut().zip(part) {
             *sum += one;
         }
     }
+    let found: f64 = parts.iter().map(|p| p.2).sum::<f64>() * blocked.each;
+    let u =
+        |kind: FieldType, level: usize| model.fields.iter().find(|f| f.kind == kind).map_or(0.0, |f| f.levels[level].u);
+    let by_chance = pairs * u(FieldType::GivenName, 1) * u(FieldType::FamilyName, 0);
+    model.namesakes = ((found + FEW_NAMESAKES) / (by_chance + FEW_NAMESAKES)).clamp(1.0, MOST_NAMESAKES);
     let sums = total(model, parts.into_iter().map(|p| p.0).collect());
     let first = first_kinds(n, pairs);
     for kind in 0..STRANGERS {
