@@ -19,8 +19,7 @@ const RECORDS: &str = "select source_system, source_object, record_id, display_n
 
 /// Makes a model of the project's records.
 pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
-    let sql = format!("{RECORDS} order by source_system, source_object, record_id");
-    let records = records(project, &reading::rows(project, &sql, None).await?);
+    let records = all_records(project).await?;
     let settings = resolve::settings(project, Entity::Person);
     let mut data = probable::prepare(&records, &settings);
     let model = linkage::train(&mut data, &settings, &[]);
@@ -28,6 +27,11 @@ pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
     let text = super::pretty(&model)? + "\n";
     std::fs::write(&path, text).map_err(|e| Error::failed(format!("cannot write `{}`: {e}", path.display())))?;
     super::print(&format!("a model of {} is written to {}", counted(records.len() as u64, "record"), path.display()))
+}
+
+async fn all_records(project: &Project) -> Result<Vec<Record>> {
+    let sql = format!("{RECORDS} order by source_system, source_object, record_id");
+    Ok(records(project, &reading::rows(project, &sql, None).await?))
 }
 
 /// Records of identity.record; what resolves them by age is not needed here.
@@ -121,7 +125,7 @@ pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -
     if records.len() == 1 {
         return super::print("this customer is one record: nothing was linked");
     }
-    let explanations = explanations(project, &records)?;
+    let explanations = explanations(project, &records).await?;
     match html {
         Some(path) => {
             let page = picture::html(&explanations, &names.join(" and "));
@@ -136,19 +140,22 @@ pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -
 }
 
 /// Each pair of the records, by the project's model; of many records, each with the one that it is most alike.
-fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Explanation>> {
+async fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Explanation>> {
     let (model, settings) = resolve::model(project)?;
-    let mut data = probable::prepare(records, &settings);
-    linkage::take(&mut data, &model)
+    // A general model learns from all records how common values are.
+    let everybody = if model.is_general { all_records(project).await? } else { records.to_vec() };
+    let (data, model) = probable::fit(&everybody, &settings, model)
         .map_err(|e| Error::config(format!("{MODEL_FILE} does not fit the records: {e}")))?;
+    let same = |a: &Record, b: &Record| (&a.system, &a.object, &a.id) == (&b.system, &b.object, &b.id);
+    let places: Vec<usize> = records.iter().filter_map(|r| everybody.iter().position(|e| same(e, r))).collect();
     let scorer = Scorer::new(&model);
     let name = |i: usize| format!("{}/{}/{}", records[i].system, records[i].object, records[i].id);
     let one = |a: usize, b: usize| {
-        explain::explain(&data, &scorer, (name(a), name(b)), (a, b), (model.link_at, model.review_at))
+        explain::explain(&data, &scorer, (name(a), name(b)), (places[a], places[b]), (model.link_at, model.review_at))
     };
     // The strongest tree: each record joins those before it where it is most alike to them.
     let mut out = Vec::new();
-    for b in 1..records.len() {
+    for b in 1..places.len() {
         let best = (0..b)
             .map(|a| one(a, b))
             .reduce(|best, other| if other.probability > best.probability { other } else { best });

@@ -21,8 +21,7 @@ pub fn resolve(
     sort(&mut records);
     let (exact, blocked) = exact::links(&records, max_holders);
     let decided = Decided::of(&records, decisions);
-    let mut data = prepare(&records, settings);
-    linkage::take(&mut data, model)?;
+    let (data, model) = fit(&records, settings, model.clone())?;
     let given = Given {
         same: decided.same.iter().map(|l| (l.left as u32, l.right as u32)).collect(),
         different: decided.different.clone(),
@@ -30,7 +29,7 @@ pub fn resolve(
         bare: records.iter().map(|r| r.holder.is_some()).collect(),
         sources: Vec::new(),
     };
-    let linked = linkage::link(&data, model, settings, &given);
+    let linked = linkage::link(&data, &model, settings, &given);
     let root: Vec<usize> = linked.cluster.iter().map(|r| *r as usize).collect();
     let customers = name_clusters(&records, &root);
     let link = |pair: &Pair| told(&records, &decided, pair);
@@ -39,6 +38,14 @@ pub fn resolve(
     let doubtful = linked.doubtful.iter().map(link).collect();
     let cuts = linked.cuts.iter().map(|c| CutLink { link: link(&c.pair), reason: c.reason }).collect();
     Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown })
+}
+
+/// The records as the engine compares them, with what the model knows of them; a general model learns from them how common values are.
+pub fn fit(records: &[Record], settings: &Settings, model: Model) -> Result<(Prepared, Model), String> {
+    let mut data = prepare(records, settings);
+    let model = if model.is_general { model.of_records(&data) } else { model };
+    linkage::take(&mut data, &model)?;
+    Ok((data, model))
 }
 
 /// The records as the engine compares them; those that are known by their e-mail alone have nothing to compare.

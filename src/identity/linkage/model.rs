@@ -108,6 +108,9 @@ pub struct Model {
     pub entity: Entity,
     /// Records that it was trained on.
     pub records: u64,
+    /// It fits any records: how common values are, and how many pairs are of one person, is taken from those that are resolved.
+    #[serde(default)]
+    pub is_general: bool,
     /// Of all pairs of records, the share of each kind.
     pub kinds: Vec<f64>,
     /// How many times as often two strangers have one family name and forms of one given name as chance alone would have it: names go with languages.
@@ -377,6 +380,21 @@ const LISTED: usize = 2_000;
 pub const SHIPPED: &str = include_str!("../models/person.json");
 
 impl Model {
+    /// A general model for these records: their own shares, and as many pairs of each kind for each record as where it was trained.
+    pub fn of_records(mut self, data: &Prepared) -> Model {
+        let n = (data.records as f64).max(2.0);
+        let factor = (self.records as f64 - 1.0) / (n - 1.0);
+        for kind in 0..STRANGERS {
+            self.kinds[kind] = (self.kinds[kind] * factor).min(0.1);
+        }
+        self.kinds[STRANGERS] = 1.0 - self.kinds[..STRANGERS].iter().sum::<f64>();
+        for (known, field) in self.fields.iter_mut().zip(&data.fields) {
+            known.shares = shares(field, 2);
+        }
+        self.full_names = full_names(&data.both, data.most_of_one_person());
+        self
+    }
+
     /// Reads a model's file.
     pub fn read(text: &str) -> Result<Model, String> {
         let model: Model = serde_json::from_str(text).map_err(|e| e.to_string())?;

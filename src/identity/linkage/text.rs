@@ -48,6 +48,13 @@ pub struct Name {
     pub generation: Option<String>,
 }
 
+/// Whether a name is that of a desk, not of a person: `Info`, `Büro 3`.
+pub fn is_a_desk(name: &Name) -> bool {
+    let roles = &lexicon::get().role_mailboxes;
+    let mut words = name.given.split(' ').chain(name.family.split(' ')).filter(|w| !w.is_empty()).peekable();
+    words.peek().is_some() && words.all(|w| roles.contains(w) || w.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// A given or family name of a column of its own, without titles and generations.
 pub fn part_of_name(text: &str, name: &mut Name, is_given: bool) {
     let words = lexicon::get();
@@ -294,6 +301,12 @@ mod tests {
         assert_eq!(read("Thomas Clifford, 1st Baron Clifford of Chudleigh"), pair("thomas", "clifford"));
         assert_eq!(read("Robert Smith Jr."), pair("robert", "smith"));
         assert_eq!(read("Cher"), pair("", "cher"));
+    }
+
+    #[test]
+    fn desks_are_nobody() {
+        assert!(is_a_desk(&full_name("Büro 3")) && is_a_desk(&full_name("info")));
+        assert!(!is_a_desk(&full_name("Anna Büro")) && !is_a_desk(&Name::default()));
     }
 
     #[test]

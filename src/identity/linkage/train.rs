@@ -55,7 +55,7 @@ pub fn train(
             shares,
         });
     }
-    let one_persons = most_of_one_person(data);
+    let one_persons = data.most_of_one_person();
     let full_names = full_names(&data.both, one_persons);
     data.both.take_shares(&full_names);
     let blocks = build_blocks(data);
@@ -65,6 +65,7 @@ pub fn train(
         version: VERSION,
         entity: settings.entity,
         records: n,
+        is_general: false,
         kinds: first_kinds(n as f64, pairs),
         namesakes: 1.0,
         full_names,
@@ -86,19 +87,6 @@ pub fn train(
         }
     }
     model
-}
-
-/// Records that hold one e-mail or phone, or one rare pair of names: hardly more are of one person. Of those that are not alone, the mean and as much again.
-fn most_of_one_person(data: &Prepared) -> u32 {
-    let own = [FieldType::Email, FieldType::Phone, FieldType::Identifier];
-    let (mut values, mut holders) = (0u64, 0u64);
-    for field in data.fields.iter().filter(|f| own.contains(&f.kind)).chain([&data.both]) {
-        for count in field.holders.iter().filter(|h| (2..=20).contains(*h)) {
-            values += 1;
-            holders += u64::from(*count);
-        }
-    }
-    if values == 0 { 4 } else { (2.0 * holders as f64 / values as f64).ceil() as u32 }
 }
 
 /// What is expected before data are seen: one pair of one person for every second record.
