@@ -58,9 +58,10 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     for value in &shared {
         tracing::debug!("one {:?} of {} names tells nothing", value.kind, value.names);
     }
-    let model = linkage::train(&mut data, &settings, &sources);
+    let blocks = linkage::blocks(&data, &settings);
+    let model = linkage::train(&mut data, &blocks, &settings, &sources);
     let given = Given { sources, ..Given::default() };
-    let linked = linkage::link(&data, &model, &settings, &given);
+    let linked = linkage::link(&data, blocks, &model, &settings, &given);
     std::fs::create_dir_all(output).map_err(|e| Error::failed(format!("{} cannot be made: {e}", output.display())))?;
     let mut links = linked.links.clone();
     links.sort_by_key(|p| (p.left, p.right, p.by));

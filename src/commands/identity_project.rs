@@ -22,7 +22,8 @@ pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
     let records = all_records(project).await?;
     let settings = resolve::settings(project, Entity::Person);
     let mut data = probable::prepare(&records, &settings);
-    let model = linkage::train(&mut data, &settings, &[]);
+    let blocks = linkage::blocks(&data, &settings);
+    let model = linkage::train(&mut data, &blocks, &settings, &[]);
     let path = output.map_or_else(|| project.root.join(MODEL_FILE), Path::to_path_buf);
     let text = super::pretty(&model)? + "\n";
     std::fs::write(&path, text).map_err(|e| Error::failed(format!("cannot write `{}`: {e}", path.display())))?;
@@ -111,9 +112,7 @@ pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -
         "concat_ws('/', source_system, source_object, record_id) in (select concat_ws('/', source_system, source_object, record_id)",
     );
     let sql = format!("{RECORDS} where {condition} order by source_system, source_object, record_id");
-    let mut records = records(project, &reading::rows(project, &sql, None).await?);
-    // Guests are explained by the e-mail that they are known by.
-    records.iter_mut().for_each(|r| r.holder = None);
+    let records = records(project, &reading::rows(project, &sql, None).await?);
     let wanted = if names.len() == 2 { 2 } else { 1 };
     if records.len() < wanted {
         return Err(Error::config(match wanted {
@@ -143,23 +142,34 @@ pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -
 async fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Explanation>> {
     let (model, settings) = resolve::model(project)?;
     // A general model learns from all records how common values are.
-    let everybody = if model.is_general { all_records(project).await? } else { records.to_vec() };
+    let mut everybody = if model.is_general { all_records(project).await? } else { records.to_vec() };
+    let same = |a: &Record, b: &Record| (&a.system, &a.object, &a.id) == (&b.system, &b.object, &b.id);
+    // Guests are explained by the e-mail that they are known by.
+    everybody.iter_mut().filter(|e| records.iter().any(|r| same(e, r))).for_each(|e| e.holder = None);
+    let places: Vec<usize> = records.iter().filter_map(|r| everybody.iter().position(|e| same(e, r))).collect();
     let (data, model) = probable::fit(&everybody, &settings, model)
         .map_err(|e| Error::config(format!("{MODEL_FILE} does not fit the records: {e}")))?;
-    let same = |a: &Record, b: &Record| (&a.system, &a.object, &a.id) == (&b.system, &b.object, &b.id);
-    let places: Vec<usize> = records.iter().filter_map(|r| everybody.iter().position(|e| same(e, r))).collect();
     let scorer = Scorer::new(&model);
     let name = |i: usize| format!("{}/{}/{}", records[i].system, records[i].object, records[i].id);
     let one = |a: usize, b: usize| {
         explain::explain(&data, &scorer, (name(a), name(b)), (places[a], places[b]), (model.link_at, model.review_at))
     };
-    // The strongest tree: each record joins those before it where it is most alike to them.
+    // The strongest tree: whoever is most alike to one that stands in it comes next.
+    let (mut inside, mut outside) = (vec![0], (1..places.len()).collect::<Vec<_>>());
     let mut out = Vec::new();
-    for b in 1..places.len() {
-        let best = (0..b)
-            .map(|a| one(a, b))
-            .reduce(|best, other| if other.probability > best.probability { other } else { best });
-        out.extend(best);
+    while !outside.is_empty() {
+        let mut best: Option<(usize, Explanation)> = None;
+        for (at, b) in outside.iter().enumerate() {
+            for a in &inside {
+                let one = one(*a, *b);
+                if best.as_ref().is_none_or(|(_, e)| one.probability > e.probability) {
+                    best = Some((at, one));
+                }
+            }
+        }
+        let Some((at, explanation)) = best else { break };
+        inside.push(outside.remove(at));
+        out.push(explanation);
     }
     Ok(out)
 }

@@ -29,12 +29,24 @@ pub struct Input {
 /// Reads the files into one table. Records are not in order yet.
 pub fn read(files: &[std::path::PathBuf], config: &LinkageYaml) -> Result<Input> {
     let mut input = Input { table: Table::default(), choices: Vec::new() };
+    let mut read = Vec::with_capacity(files.len());
     let mut seen: Vec<String> = Vec::new();
     for file in files {
         let batches = batches(file)?;
         let names: Vec<String> =
             batches.first().map(|b| b.schema().fields().iter().map(|f| f.name().clone()).collect()).unwrap_or_default();
         seen.extend(names.iter().cloned());
+        read.push((file, batches, names));
+    }
+    if let Some(columns) = &config.columns
+        && let Some(missing) = columns.keys().chain(&config.id).chain(&config.source).find(|c| !seen.contains(*c))
+    {
+        let names: Vec<&str> = seen.iter().map(String::as_str).collect();
+        return Err(
+            Error::config(format!("no file has the column `{missing}`")).hint(suggest::hint(missing, "there", &names))
+        );
+    }
+    for (file, batches, names) in read {
         let roles = roles(&names, config);
         if !roles.iter().any(|r| matches!(r, Guess::Field(_))) {
             let known = names.join(", ");
@@ -45,15 +57,6 @@ pub fn read(files: &[std::path::PathBuf], config: &LinkageYaml) -> Result<Input>
             input.choices.push((format!("{}: {name}", file.display()), said(*role)));
         }
         append(&mut input.table, file, &batches, &names, &roles)?;
-    }
-    if let Some(columns) = &config.columns
-        && let Some(missing) =
-            columns.keys().chain(&config.id).chain(&config.source).find(|c| !seen.iter().any(|s| s == *c))
-    {
-        let names: Vec<&str> = seen.iter().map(String::as_str).collect();
-        return Err(
-            Error::config(format!("no file has the column `{missing}`")).hint(suggest::hint(missing, "there", &names))
-        );
     }
     Ok(input)
 }

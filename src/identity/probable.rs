@@ -29,7 +29,7 @@ pub fn resolve(
         bare: records.iter().map(|r| r.holder.is_some()).collect(),
         sources: Vec::new(),
     };
-    let linked = linkage::link(&data, &model, settings, &given);
+    let linked = linkage::link(&data, linkage::blocks(&data, settings), &model, settings, &given);
     let root: Vec<usize> = linked.cluster.iter().map(|r| *r as usize).collect();
     let customers = name_clusters(&records, &root);
     let link = |pair: &Pair| told(&records, &decided, pair);

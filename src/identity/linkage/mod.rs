@@ -92,8 +92,8 @@ pub fn prepare(table: &Table, settings: &Settings) -> (Prepared, Vec<Shared>) {
 }
 
 /// A model of the records themselves.
-pub fn train(data: &mut Prepared, settings: &Settings, sources: &[u32]) -> Model {
-    let model = train::train(data, settings, |data| blocks(data, settings), &may_pair(sources));
+pub fn train(data: &mut Prepared, blocks: &Blocks, settings: &Settings, sources: &[u32]) -> Model {
+    let model = train::train(data, settings, blocks, &may_pair(sources));
     tracing::debug!("the model is trained");
     model
 }
@@ -115,10 +115,13 @@ pub fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
     Ok(())
 }
 
-fn blocks(data: &Prepared, settings: &Settings) -> Blocks {
+/// Which records are compared.
+pub fn blocks(data: &Prepared, settings: &Settings) -> Blocks {
     let [most, training] = [settings.pairs_per_record, settings.training_pairs_per_record]
         .map(|per_record| Settings::pairs_per_rule(per_record, data.records));
-    block::blocks(data, &settings.rules, most, training.max(most))
+    let blocks = block::blocks(data, &settings.rules, most, training.max(most));
+    tracing::debug!("records are in blocks");
+    blocks
 }
 
 fn may_pair(sources: &[u32]) -> impl Fn(u32, u32) -> bool + Sync {
@@ -126,9 +129,7 @@ fn may_pair(sources: &[u32]) -> impl Fn(u32, u32) -> bool + Sync {
 }
 
 /// Links and clusters the records by a model whose shares they have taken.
-pub fn link(data: &Prepared, model: &Model, settings: &Settings, given: &Given) -> Linked {
-    let mut blocks = blocks(data, settings);
-    tracing::debug!("records are in blocks");
+pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Settings, given: &Given) -> Linked {
     let scorer = Scorer::new(model);
     let (mut pairs, new_pairs) = score(data, &blocks, &scorer, KEPT_AT, &may_pair(&given.sources));
     for (report, new) in blocks.reports.iter_mut().zip(new_pairs) {

@@ -327,6 +327,23 @@ impl Scorer {
     }
 }
 
+/// How common a value of a field usually is. Of few records, their own counts tell little: so many more are thought to stand beside them, in which each
+/// value has its usual share.
+const USUAL_RECORDS: f64 = 1_000.0;
+
+fn usual_share(kind: FieldType) -> f64 {
+    use FieldType::*;
+    match kind {
+        Email | Phone | Identifier => 1e-6,
+        DateOfBirth => 1e-4,
+        FamilyName | FullName | Organisation | Street => 1e-3,
+        GivenName | Postcode => 3e-3,
+        City | HouseNumber => 1e-2,
+        Text => 2e-2,
+        Country => 0.3,
+    }
+}
+
 /// Shares of a field's values: those that at least `least` records hold, at most [`LISTED`] of them.
 pub fn shares(field: &Field, least: u32) -> Shares {
     let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
@@ -346,13 +363,14 @@ pub fn shares(field: &Field, least: u32) -> Shares {
     common.truncate(LISTED);
     let held: f64 = common.iter().map(|(h, _)| f64::from(*h)).sum();
     let rest = field.values.len() - common.len();
-    let other = if rest == 0 { 1.0 / total } else { (total - held) / total / rest as f64 };
+    let smooth = |count: f64| (count + USUAL_RECORDS * usual_share(field.kind)) / (total + USUAL_RECORDS);
+    let other = smooth(if rest == 0 { 1.0 } else { (total - held) / rest as f64 });
     // Local parts are names more often than whole addresses are: about twice as common.
     let mut parts: Vec<&str> = field.values.iter().map(|v| &*v.part).collect();
     parts.sort_unstable();
     parts.dedup();
-    let other_part = 1.0 / parts.len().max(1) as f64;
-    let listed = common.into_iter().map(|(h, t)| (t.to_string(), f64::from(h) / total)).collect();
+    let other_part = smooth(field.values.len() as f64 / parts.len().max(1) as f64);
+    let listed = common.into_iter().map(|(h, t)| (t.to_string(), smooth(f64::from(h)))).collect();
     Shares { other, other_part, listed }
 }
 

@@ -39,7 +39,7 @@ impl Settings {
             default_country: typed.default_country.clone().unwrap_or_else(|| "DE".into()),
             rules: typed.blocking.clone().unwrap_or_else(block::default_rules),
             pairs_per_record,
-            training_pairs_per_record: 4.0 * pairs_per_record,
+            training_pairs_per_record: 12.0 * pairs_per_record,
             max_cluster: typed.max_cluster.unwrap_or(MAX_CLUSTER),
             max_holders: typed.max_holders.unwrap_or(MAX_HOLDERS),
             link_at: typed.link_at.unwrap_or(LINK_AT),

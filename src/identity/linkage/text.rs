@@ -96,7 +96,12 @@ pub fn full_name(text: &str) -> Name {
         }
     }
     // `Family, Given` has one name (and its particles) before the comma, and no rank behind it.
-    let bare = front.iter().filter(|t| !words.particles.contains(t.as_str())).count();
+    let written = text.split(',').next().unwrap_or_default().split_whitespace();
+    // A double name with a hyphen is one.
+    let bare = written
+        .map(fold)
+        .filter(|w| !words.particles.contains(w.as_str()) && !words.titles.contains(w.as_str()))
+        .count();
     let turned = bare <= 1
         && (1..=3).contains(&second.len())
         && second.iter().all(|t| !words.generations.contains_key(t) && !t.starts_with(|c: char| c.is_ascii_digit()));
@@ -187,7 +192,9 @@ pub fn date(text: &str, day_first: bool) -> Option<Date> {
         [one] if one.len() == 4 => build(number(one)?, 0, 0),
         [y, m] if y.len() == 4 => build(number(y)?, number(m)?, 0),
         [m, y] if y.len() == 4 => build(number(y)?, number(m)?, 0),
-        [y, m, d, ..] if y.len() == 4 => build(number(y)?, number(m).or(month_name(m).map(u32::from))?, number(d)?),
+        [y, m, d, ..] if y.len() == 4 && number(y).is_some() => {
+            build(number(y)?, number(m).or(month_name(m).map(u32::from))?, number(d)?)
+        }
         [a, b, y, ..] => {
             let year = number(y)?;
             match (number(a), number(b), month_name(a), month_name(b)) {
@@ -241,14 +248,9 @@ pub fn street(text: &str) -> (String, Option<String>) {
             continue;
         }
         last_was_house = false;
-        let canonical = match words.street_words.get(token) {
-            Some(word) => word.clone(),
-            None => token
-                .strip_suffix("strasse")
-                .or_else(|| token.strip_suffix("str"))
-                .filter(|stem| stem.len() > 2)
-                .map_or_else(|| token.to_string(), |stem| format!("{stem} strasse")),
-        };
+        let word = words.street_words.get(token).map_or(token, String::as_str);
+        let stem = word.strip_suffix("strasse").or_else(|| word.strip_suffix("str")).filter(|stem| stem.len() > 2);
+        let canonical = stem.map_or_else(|| word.to_string(), |stem| format!("{stem} strasse"));
         kept.extend(canonical.split(' ').map(ToString::to_string));
     }
     (kept.join(" "), house)

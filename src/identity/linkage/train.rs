@@ -37,7 +37,7 @@ const CHUNK: usize = 4_096;
 pub fn train(
     data: &mut Prepared,
     settings: &Settings,
-    build_blocks: impl Fn(&Prepared) -> Blocks,
+    blocks: &Blocks,
     may_pair: &(impl Fn(u32, u32) -> bool + Sync),
 ) -> Model {
     let n = data.records as u64;
@@ -58,8 +58,6 @@ pub fn train(
     let one_persons = data.most_of_one_person();
     let full_names = full_names(&data.both, one_persons);
     data.both.take_shares(&full_names);
-    let blocks = build_blocks(data);
-    tracing::debug!("records are in blocks");
     let pairs = (n * n.saturating_sub(1) / 2).max(1) as f64;
     let mut model = Model {
         version: VERSION,
@@ -74,7 +72,7 @@ pub fn train(
         review_at: settings.review_at,
     };
     let random = random_pairs(data);
-    let blocked = blocked_pairs(data, &blocks, may_pair);
+    let blocked = blocked_pairs(data, blocks, may_pair);
     tracing::debug!("pairs are sampled");
     unlikely(&mut model, &random, None);
     for round in 0..ROUNDS {

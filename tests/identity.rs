@@ -1,0 +1,322 @@
+//! Whose record is this? The probabilistic engine as a tool and in a project: accuracy, the same bytes whatever the threads and the order, decisions by
+//! persons, merges, splits and links that are taken back.
+
+mod common;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use common::{Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
+use tempfile::TempDir;
+
+/// Runs `identity resolve` on the file and returns the folder that it wrote.
+fn resolve(folder: &Path, file: &Path, name: &str, more: &[&str]) -> PathBuf {
+    let output = folder.join(name);
+    let (file, out) = (file.display().to_string(), output.display().to_string());
+    uramaki(folder, &[&["identity", "resolve", &file, "--output", &out], more].concat()).expect(0);
+    output
+}
+
+/// The lines of `identity evaluate`: precision, recall and F1 of pairs.
+fn quality(folder: &Path, links: &Path, labels: &Path) -> [f64; 3] {
+    let (links, labels) = (links.display().to_string(), labels.display().to_string());
+    let said = uramaki(folder, &["identity", "evaluate", "--links", &links, "--labels", &labels]).expect(0).stdout;
+    let line = said.lines().find(|l| l.starts_with("pairs")).expect("a line about pairs");
+    let numbers: Vec<f64> = line.split_whitespace().skip(1).take(3).filter_map(|n| n.parse().ok()).collect();
+    numbers.try_into().expect("three numbers")
+}
+
+/// The 1,000 invented records of testdata/identity without their truth, and the truth.
+fn people(folder: &Path) -> (PathBuf, PathBuf) {
+    let text = std::fs::read_to_string(repository().join("testdata/identity/fake_1000.csv")).expect("the data");
+    let (mut records, mut labels) = (String::new(), String::from("source,id,entity\n"));
+    for (n, line) in text.lines().enumerate() {
+        let (record, cluster) = line.rsplit_once(',').expect("the cluster is the last column");
+        records += &format!("{record}\n");
+        if n > 0 {
+            labels += &format!("people,{},{cluster}\n", record.split(',').next().expect("an id"));
+        }
+    }
+    let (file, truth) = (folder.join("people.csv"), folder.join("labels.csv"));
+    common::write(&file, records.as_bytes());
+    common::write(&truth, labels.as_bytes());
+    (file, truth)
+}
+
+#[test]
+fn invented_people_are_found_without_labels_and_without_a_configuration() {
+    let folder = folder();
+    let (file, labels) = people(folder.path());
+    let found = resolve(folder.path(), &file, "out", &[]);
+    let [precision, recall, f1] = quality(folder.path(), &found, &labels);
+    assert!(f1 >= 0.93 && precision >= 0.995 && recall >= 0.88, "{precision} {recall} {f1}");
+    for name in ["links.parquet", "review.parquet", "clusters.parquet", "model.json", "blocking.csv"] {
+        assert!(found.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn threads_and_the_order_of_records_change_no_byte() {
+    let folder = folder();
+    let (file, _) = people(folder.path());
+    let digests = |out: &Path| -> BTreeMap<String, String> {
+        common::files(out)
+            .into_keys()
+            .map(|name| (name.clone(), sha256(&std::fs::read(out.join(&name)).expect("a file"))))
+            .collect()
+    };
+    let expected = digests(&resolve(folder.path(), &file, "one", &["--threads", "1"]));
+    for threads in ["2", "8"] {
+        assert_eq!(
+            digests(&resolve(folder.path(), &file, threads, &["--threads", threads])),
+            expected,
+            "{threads} threads"
+        );
+    }
+    let text = std::fs::read_to_string(&file).expect("the data");
+    let (header, records) = text.split_once('\n').expect("a header");
+    let mut lines: Vec<&str> = records.lines().collect();
+    lines.reverse();
+    let turned = folder.path().join("turned/people.csv");
+    common::write(&turned, format!("{header}\n{}\n", lines.join("\n")).as_bytes());
+    assert_eq!(digests(&resolve(folder.path(), &turned, "turned-out", &[])), expected, "records in another order");
+}
+
+#[test]
+fn what_the_tool_cannot_use_is_said() {
+    let folder = folder();
+    let write = |name: &str, text: &str| {
+        common::write(&folder.path().join(name), text.as_bytes());
+        folder.path().join(name).display().to_string()
+    };
+    let twice = write("twice.csv", "id,name\n1,Ada Eins\n1,Bo Zwei\n");
+    let strange = write("strange.csv", "id,amount\n1,2\n");
+    let config = write("c.yaml", "columns: {name: full_name, nmae: city}\n");
+    let one = write("one.yaml", "mode: link\n");
+    let typo = write("typo.yaml", "modus: link\n");
+    let good = write("good.csv", "id,name\n1,Ada Eins\n2,Bo Zwei\n");
+    for (args, code, part) in [
+        (vec![twice.as_str()], 1, "stands twice"),
+        (vec![&strange], 2, "no column tells who a record is"),
+        (vec![&good, "--config", &config], 2, "no file has the column `nmae`"),
+        (vec![&good, "--config", &one], 2, "one source only"),
+        (vec![&good, "--config", &typo], 2, "unknown field `modus`"),
+        (vec!["missing.csv"], 1, "cannot be read"),
+    ] {
+        let ran = uramaki(folder.path(), &[&["identity", "resolve"], args.as_slice()].concat()).expect(code);
+        assert!(ran.stderr.contains(part) && ran.stderr.contains("hint:"), "{part}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn two_files_are_linked_one_to_one() {
+    let folder = folder();
+    let (a, b) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
+    common::write(
+        &a,
+        b"id,name,email\n1,Ada Eins,ada@example.org\n2,Bo Zwei,bo@example.org\n3,Bo Zwei,bo@example.org\n",
+    );
+    common::write(&b, b"id,name,email\n1,Eins Ada,ada@example.org\n2,Bo Zwei,bo@example.org\n");
+    let config = folder.path().join("c.yaml");
+    common::write(&config, b"mode: link\n");
+    let out = folder.path().join("out");
+    let paths = [&a, &b, &config, &out].map(|p| p.display().to_string());
+    let args = ["identity", "resolve", &paths[0], &paths[1], "--config", &paths[2], "--output", &paths[3]];
+    uramaki(folder.path(), &args).expect(0);
+    let labels = folder.path().join("labels.csv");
+    common::write(&labels, b"source,id,entity\na,1,x\na,2,y\na,3,z\nb,1,x\nb,2,y\n");
+    assert_eq!(quality(folder.path(), &out, &labels), [1.0, 1.0, 1.0]);
+}
+
+/// The sample's project in mode probabilistic, in a folder of its own.
+fn probabilistic(extracts: &Path) -> TempDir {
+    let folder = folder();
+    for part in ["pipelines", "sql"] {
+        copy_folder(&repository().join(part), &folder.path().join(part));
+    }
+    let project = std::fs::read_to_string(repository().join("uramaki.yaml")).expect("the project file");
+    let project = project.replace("mode: exact", "mode: probabilistic").replace("drop: testdata/drop", "drop: drop");
+    common::write(&folder.path().join("uramaki.yaml"), project.as_bytes());
+    copy_folder(extracts, &folder.path().join("drop"));
+    folder
+}
+
+#[test]
+fn nights_one_by_one_at_any_threads_are_all_nights_at_once() {
+    let extracts = repository().join("testdata/drop");
+    let at_once = probabilistic(&extracts);
+    uramaki(at_once.path(), &["run", "--threads", "1"]).expect(0);
+    let mut expected = contents(&last_manifest(&at_once.path().join("warehouse")));
+    let nights = probabilistic(&extracts);
+    for night in ["2026-11-18", "2026-11-19", "2026-11-20"] {
+        uramaki(nights.path(), &["run", "--threads", "8", "--as-of", night]).expect(0);
+    }
+    let mut found = contents(&last_manifest(&nights.path().join("warehouse")));
+    // They tell of the loading itself.
+    for table in ["identity.customer_event", "identity.id_history"] {
+        assert!(expected.remove(table).is_some() && found.remove(table).is_some(), "{table}");
+    }
+    assert_eq!(found, expected);
+    // Every record is explained by something, and what is doubtful is listed.
+    let ask = |sql: &str| uramaki(at_once.path(), &["query", "--format", "csv", sql]).expect(0).stdout;
+    let rules = ask("select distinct rule from identity.link order by rule");
+    assert_eq!(rules, "rule\nemail_exact\nmodel\nphone_exact\n");
+    assert_ne!(ask("select count(*) from identity.review"), "count(*)\n0\n");
+    assert_ne!(ask("select count(*) from identity.cut_link"), "count(*)\n0\n");
+}
+
+/// Pairs of one customer that are of one person, pairs of one customer, pairs of one person.
+fn pairs(project: &Path, people: &Path) -> (u64, u64, u64) {
+    let sql = "select source_system || '.' || source_object, record_id, customer_id from identity.customer_xref";
+    let answer = uramaki(project, &["query", "--format", "csv", sql]).expect(0).stdout;
+    let truth = std::fs::read_to_string(people).expect("who is who");
+    let entities: HashMap<(&str, &str), &str> = truth
+        .lines()
+        .skip(1)
+        .filter_map(|l| l.split_once(','))
+        .filter_map(|(source, rest)| rest.rsplit_once(',').map(|(id, entity)| ((source, id), entity)))
+        .collect();
+    let (mut customers, mut persons, mut both) = (HashMap::new(), HashMap::new(), HashMap::new());
+    for line in answer.lines().skip(1) {
+        let parts: Vec<&str> = line.split(',').collect();
+        let entity = entities[&(parts[0], parts[1])];
+        *customers.entry(parts[2].to_string()).or_insert(0u64) += 1;
+        *persons.entry(entity.to_string()).or_insert(0u64) += 1;
+        *both.entry((parts[2].to_string(), entity.to_string())).or_insert(0u64) += 1;
+    }
+    let of = |sizes: Vec<u64>| sizes.iter().map(|n| n * (n - 1) / 2).sum();
+    (of(both.into_values().collect()), of(customers.into_values().collect()), of(persons.into_values().collect()))
+}
+
+#[test]
+fn a_generated_company_is_known_better_than_by_equal_evidence() {
+    let folder = folder();
+    let made = folder.path().join("company");
+    let out = made.display().to_string();
+    uramaki(folder.path(), &["generate", "--output", &out, "--customers", "600", "--nights", "2", "--seed", "11"])
+        .expect(0);
+    let project = probabilistic(&made.join("drop"));
+    let run = || uramaki(project.path(), &["run", "--full-refresh"]).expect(0);
+    run();
+    let measure = || {
+        let (right, found, expected) = pairs(project.path(), &made.join("people.csv"));
+        let precision = right as f64 / found as f64;
+        (precision, 2.0 * right as f64 / (found + expected) as f64)
+    };
+    let probable = measure();
+    let file = project.path().join("uramaki.yaml");
+    let text = std::fs::read_to_string(&file).expect("the project file");
+    common::write(&file, text.replace("mode: probabilistic", "mode: exact").as_bytes());
+    run();
+    let exact = measure();
+    assert!(probable.0 > exact.0 + 0.02, "precision {probable:?} {exact:?}");
+    assert!(probable.1 > exact.1 + 0.02, "F1 {probable:?} {exact:?}");
+}
+
+const HEADER: &str =
+    "who,when,why,decision,left_system,left_object,left_record_id,right_system,right_object,right_record_id\n";
+
+#[test]
+fn decisions_merge_and_split_and_leave_no_trace_when_taken_back() {
+    let small = Small::new();
+    small.night(1);
+    small.night(2);
+    let run = || small.run_with(&["--full-refresh"]).expect(0);
+    let customers = || small.csv("select record_id, customer_id from identity.customer_xref order by record_id");
+    run();
+    let before = customers();
+    let id = |text: &str, record: &str| -> String {
+        let line = text.lines().find(|l| l.starts_with(record)).expect("the record");
+        line.split_once(',').expect("its customer").1.to_string()
+    };
+    assert_eq!(id(&before, "c2"), id(&before, "c3"), "one e-mail");
+    assert_ne!(id(&before, "c1"), id(&before, "c2"));
+
+    // A merge: c1 and c2 are one, says Kim.
+    small.write(
+        "identity-overrides.csv",
+        format!("{HEADER}kim,2026-11-20,\"asked, on the phone\",same,shop,customers,c1,shop,customers,c2\n"),
+    );
+    run();
+    let merged = customers();
+    assert_eq!(id(&merged, "c1"), id(&merged, "c3"));
+    let told = small.csv("select rule, evidence from identity.link where rule = 'decided'");
+    assert_eq!(told, "rule,evidence\ndecided,\"kim on 2026-11-20: asked, on the phone\"\n");
+    let history = |old: &str| {
+        small.csv(&format!("select current_customer_id from identity.id_history where customer_id = '{old}'"))
+    };
+    let (c1, c2) = (id(&before, "c1"), id(&before, "c2"));
+    let kept = id(&merged, "c1");
+    let gone = if kept == c1 { &c2 } else { &c1 };
+    assert_eq!(history(gone), format!("current_customer_id\n{kept}\n"), "the old id resolves to today's");
+
+    // A split: c2 and c3 have one e-mail, and are two.
+    small.write(
+        "identity-overrides.csv",
+        format!("{HEADER}kim,2026-11-21,twins,different,shop,customers,c3,shop,customers,c2\n"),
+    );
+    run();
+    let split = customers();
+    assert_ne!(id(&split, "c2"), id(&split, "c3"));
+    assert_eq!(
+        small.csv("select rule, reason from identity.cut_link"),
+        "rule,reason\nemail_exact,a person decided that records on both sides are different people\n"
+    );
+
+    // Taken back: the ids of before.
+    std::fs::remove_file(small.root().join("identity-overrides.csv")).expect("the file is there");
+    run();
+    assert_eq!(customers(), before);
+    assert_eq!(history(&c2), format!("current_customer_id\n{c2}\n"));
+    let events = small.csv("select distinct event from identity.customer_event order by event");
+    assert_eq!(events, "event\ncreated\nmerged\nsplit\n");
+}
+
+#[test]
+fn a_decision_that_says_too_little_is_refused_with_its_line() {
+    let small = Small::new();
+    small.night(1);
+    let line = |text: &str| format!("{HEADER}{text}\n");
+    for (text, part) in [
+        ("who,why\n".to_string(), "the header is not that of a list of decisions"),
+        (line("kim,2026-11-20,,same,shop,customers,c1,shop,customers,c2"), "`why` is empty"),
+        (line("kim,yesterday,so,same,shop,customers,c1,shop,customers,c2"), "`when` is no date"),
+        (line("kim,2026-11-20,so,perhaps,shop,customers,c1,shop,customers,c2"), "`perhaps` is no decision"),
+        (line("kim,2026-11-20,so,same,shop,orders,c1,shop,customers,c2"), "holds no person records"),
+        (line("kim,2026-11-20,so,same,shop,customers,c1,shop,customers,c1"), "both records are the same one"),
+    ] {
+        small.write("identity-overrides.csv", &text);
+        let ran = small.uramaki(&["check"]).expect(2);
+        let place = if part.contains("header") { "identity-overrides.csv:1" } else { "identity-overrides.csv:2" };
+        for said in [part, place, "hint:"] {
+            assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_link_is_explained_in_words_and_as_a_picture() {
+    let small = Small::new();
+    small.night(1);
+    small.night(2);
+    small.write("uramaki.yaml", "name: small\ntime_zone: Europe/Berlin\nholidays: DE\ndrop: drop\nwarehouse: warehouse\nidentity: {mode: probabilistic}\n");
+    small.run().expect(0);
+    let words = small.uramaki(&["identity", "explain", "shop/customers/c2", "shop/customers/c3"]).expect(0).stdout;
+    assert!(words.contains("e-mail") && words.contains("bo@example.org") && words.contains('%'), "{words}");
+    let apart = small.uramaki(&["identity", "explain", "shop/customers/c1", "shop/customers/c2"]).expect(0).stdout;
+    assert!(apart.contains("not linked"), "{apart}");
+    small.uramaki(&["identity", "explain", "shop/customers/c2", "shop/customers/c3", "--html", "why.html"]).expect(0);
+    let page = std::fs::read_to_string(small.root().join("why.html")).expect("the page");
+    assert!(
+        page.contains("<svg") && !page.contains("<script") && !page.contains("http://www.w3.org/1999/xlink"),
+        "{page}"
+    );
+    let gone = small.uramaki(&["identity", "explain", "shop/customers/c2", "shop/customers/zz"]).expect(2);
+    assert!(gone.stderr.contains("not both records are there"), "{}", gone.stderr);
+    small.uramaki(&["identity", "train"]).expect(0);
+    let ran = small.run().expect(0);
+    assert!(ran.stdout.contains("run 2 of small"), "a new model is a change: {}", ran.stdout);
+    assert!(small.csv("select count(*) from identity.customer_xref").contains('3'));
+    let review = small.uramaki(&["identity", "review", "--format", "csv"]).expect(0).stdout;
+    assert!(review.starts_with("who,when,why,decision,left_system"), "{review}");
+}
