@@ -1,5 +1,6 @@
 //! `uramaki identity train | explain | review`: of the records that a project's last run published.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -124,7 +125,12 @@ pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -
     if records.len() == 1 {
         return super::print("this customer is one record: nothing was linked");
     }
-    let explanations = explanations(project, &records).await?;
+    let mut explanations = explanations(project, &records).await?;
+    let recorded = recorded(project).await?;
+    for e in &mut explanations {
+        let pair = if e.left < e.right { (e.left.clone(), e.right.clone()) } else { (e.right.clone(), e.left.clone()) };
+        e.recorded = recorded.get(&pair).cloned();
+    }
     match html {
         Some(path) => {
             let page = picture::html(&explanations, &names.join(" and "));
@@ -136,6 +142,43 @@ pub async fn explain(project: &Project, names: &[String], html: Option<&Path>) -
             super::print(&texts.join("\n\n"))
         }
     }
+}
+
+/// What the last run holds of pairs besides the model, by both names in order.
+async fn recorded(project: &Project) -> Result<HashMap<(String, String), String>> {
+    let sides = "concat_ws('/', left_system, left_object, left_record_id), concat_ws('/', right_system, right_object, right_record_id)";
+    let sql = format!(
+        "select {sides}, rule, evidence, cast(null as varchar) from identity.link where rule not like 'model%' \
+         union all select {sides}, rule, evidence, reason from identity.cut_link"
+    );
+    let mut out = HashMap::new();
+    for batch in reading::rows(project, &sql, None).await? {
+        let columns: Vec<_> = (0..5)
+            .map(|i| arrow::compute::cast(batch.column(i), &arrow::datatypes::DataType::Utf8))
+            .collect::<Result<_, _>>()
+            .map_err(|e| Error::failed(e.to_string()))?;
+        let text = |i: usize, row: usize| {
+            let texts = columns[i].as_string::<i32>();
+            texts.is_valid(row).then(|| texts.value(row).to_string())
+        };
+        for row in 0..batch.num_rows() {
+            let name = |i: usize| text(i, row).unwrap_or_default();
+            let (a, b) = (name(0), name(1));
+            let evidence = text(3, row);
+            let by = match (name(2).as_str(), evidence) {
+                ("email_exact", Some(e)) => format!("both have the e-mail {e}"),
+                ("phone_exact", Some(e)) => format!("both have the phone {e}"),
+                ("decided", Some(e)) => format!("a person decided so, {e}"),
+                _ => "the model finds it likely enough".to_string(),
+            };
+            let said = match text(4, row) {
+                Some(reason) => format!("Cut: {by}, but {reason}."),
+                None => format!("Linked: {by}."),
+            };
+            out.insert(if a < b { (a, b) } else { (b, a) }, said);
+        }
+    }
+    Ok(out)
 }
 
 /// Each pair of the records, by the project's model; of many records, each with the one that it is most alike.

@@ -160,6 +160,14 @@ fn people(kind: &str) -> &str {
 }
 
 fn verdict(e: &Explanation) -> String {
+    let by_model = verdict_of_model(e);
+    match &e.recorded {
+        Some(recorded) => format!("{recorded} By the model alone: t{}", by_model.strip_prefix('T').unwrap_or_default()),
+        None => by_model,
+    }
+}
+
+fn verdict_of_model(e: &Explanation) -> String {
     let (p, link) = (percent(e.probability), limit(e.link_at));
     let odds = Odds::of(e);
     let rival = people(e.rival().0);

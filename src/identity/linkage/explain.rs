@@ -33,6 +33,8 @@ pub struct Explanation {
     /// How likely each kind of pair is, in the order of [`KINDS`].
     pub kinds: Vec<(&'static str, f64)>,
     pub probability: f64,
+    /// What the last run holds of the pair besides the model: a rule, a decision, a cut.
+    pub recorded: Option<String>,
     /// Pairs from here are linked, and from there shown for review.
     pub link_at: f64,
     pub review_at: f64,
@@ -87,6 +89,7 @@ pub fn explain(
         evidence,
         kinds: KINDS.iter().copied().zip(kinds).collect(),
         probability: kinds[SAME] + kinds[MOVED],
+        recorded: None,
         link_at,
         review_at,
     }

@@ -24,6 +24,7 @@ fn pair(kinds: [f64; 7]) -> Explanation {
         ],
         kinds: NAMES.into_iter().zip(kinds).collect(),
         probability: kinds[0] + kinds[1],
+        recorded: None,
         link_at: 0.8,
         review_at: 0.4,
     }
@@ -189,4 +190,15 @@ fn numbers_that_are_none_do_not_break_it() {
         let page = html(&[e], "Pairs");
         assert!(!page.contains("NaN") && !page.contains("\"inf"), "{page}");
     }
+}
+
+#[test]
+fn what_the_last_run_holds_comes_first() {
+    let e = Explanation { recorded: Some("Linked: both have <one> e-mail.".into()), ..household() };
+    assert!(
+        words(&e).contains("Linked: both have <one> e-mail. By the model alone: these two records"),
+        "{}",
+        words(&e)
+    );
+    assert!(html(&[e], "t").contains("both have &lt;one&gt; e-mail."));
 }
