@@ -90,7 +90,7 @@ fn the_first_run_and_the_second() {
 
     quarantined: nothing
 
-    built: 7 of 7 tables have a new version
+    built: 10 of 10 tables have a new version
       marts.customer_total                         2 rows  version 0 (new)
 
     checks: 14 made, no error, 0 warned (0 rows)
@@ -122,7 +122,7 @@ fn the_first_run_and_the_second() {
     quarantined: 1 row (uramaki quarantine list)
       shop/orders                 bad_decimal 1
 
-    built: 5 of 7 tables have a new version
+    built: 5 of 10 tables have a new version
       marts.customer_total                         2 rows  version 1 (changed)
 
     checks: 14 made, no error, 0 warned (0 rows)
@@ -147,7 +147,7 @@ fn the_first_run_and_the_second() {
     ");
     assert_snapshot!(told(&project, &["runs"]), @r"
       run  as of       finished                    files   rows read  tables  warned  selected
-        1  2026-11-18  [time]        2           5       7       0  everything
+        1  2026-11-18  [time]        2           5      10       0  everything
         2  2026-11-19  [time]        2           4       5       0  everything
     exit 0
     ");
@@ -179,10 +179,16 @@ fn one_run_shown() {
         identity/customer_event/part-[digest].parquet
       identity.customer_xref                        3 rows  version 1, made in this run
         identity/customer_xref/part-[digest].parquet
+      identity.cut_link                             0 rows  version 0, of run 1
+        identity/cut_link/part-[digest].parquet
+      identity.id_history                           2 rows  version 0, of run 1
+        identity/id_history/part-[digest].parquet
       identity.link                                 1 rows  version 1, made in this run
         identity/link/part-[digest].parquet
       identity.record                               3 rows  version 1, made in this run
         identity/record/part-[digest].parquet
+      identity.review                               0 rows  version 0, of run 1
+        identity/review/part-[digest].parquet
       marts.customer_total                          2 rows  version 1, made in this run
         marts/customer_total/part-[digest].parquet
       warehouse.fct_order                           4 rows  version 1, made in this run
