@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Stages.
     ("sources", &["store"]),
     ("landing", &["config", "contract", "manifest", "store"]),
-    ("identity", &["config", "contract", "engine"]),
+    ("identity", &["config", "contract", "engine", "output"]),
     ("checks", &["config", "engine"]),
     ("sinks", &["manifest", "store"]),
     // Above them.

@@ -13,11 +13,14 @@ use crate::error::Result;
 use super::kin::Kin;
 use super::model::*;
 
+/// A record's id, and whose it is.
+type Known = (Box<str>, u64);
+
 /// The person records of a whole generation, gathered household by household.
 #[derive(Debug, Default)]
 pub struct People {
     /// By system and object: the record's id, and the number of the person.
-    records: BTreeMap<(&'static str, &'static str), Vec<(Box<str>, u64)>>,
+    records: BTreeMap<(&'static str, &'static str), Vec<Known>>,
 }
 
 impl People {

@@ -46,13 +46,14 @@ pub fn compare(before: &[Held<'_>], now: &[Held<'_>], run: i64) -> Vec<Event> {
         for old in of_one.iter().filter_map(|(_, old)| *old).filter(|old| *old != id) {
             events.extend(match (new_ids.contains(old), is_new) {
                 (true, true) => {
-                    let why = "its records no longer share evidence with the other's";
+                    let why =
+                        "no link holds its records to the other's any more: evidence changed, or a person decided";
                     Some(event(id, "split", Some(old), why))
                 }
                 (true, false) => None,
                 (false, true) => Some(event(id, "rekeyed", Some(old), "another record is the oldest now")),
                 (false, false) => {
-                    let why = "evidence that both share arrived; the oldest record names the customer";
+                    let why = "a link between them arrived (see identity.link); the oldest record names the customer";
                     Some(event(old, "merged", Some(id), why))
                 }
             });

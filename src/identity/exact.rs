@@ -23,7 +23,7 @@ pub fn resolve(mut records: Vec<Record>, max_holders: u64, decisions: &[Decision
         root
     };
     let customers = name_clusters(&records, &root);
-    links.sort_by(|a, b| (a.left, a.right, a.by).cmp(&(b.left, b.right, b.by)));
+    links.sort_by_key(|l| (l.left, l.right, l.by));
     Resolution { records, customers, links, blocked, doubtful: Vec::new(), cuts, unknown: decided.unknown }
 }
 

@@ -34,7 +34,7 @@ pub fn resolve(
     let customers = name_clusters(&records, &root);
     let link = |pair: &Pair| told(&records, &decided, pair);
     let mut links: Vec<Link> = linked.links.iter().map(link).collect();
-    links.sort_by(|a, b| (a.left, a.right, a.by).cmp(&(b.left, b.right, b.by)));
+    links.sort_by_key(|l| (l.left, l.right, l.by));
     let doubtful = linked.doubtful.iter().map(link).collect();
     let cuts = linked.cuts.iter().map(|c| CutLink { link: link(&c.pair), reason: c.reason }).collect();
     Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown })

@@ -142,9 +142,8 @@ fn beyond_names(data: &Prepared, field: &Field, a: usize, b: usize, like: Likene
     let domain = |v: &Value| v.text.split_once('@').map(|(_, d)| d.to_string()).unwrap_or_default();
     let (own, other) = (domain(x), domain(y));
     let is_free = super::lexicon::get().freemail_domains.contains(own.as_str());
-    if alike(&own, &other, 0.85) >= 0.85 && !is_free && (p == q || p.is_empty() || q.is_empty()) {
-        like
-    } else if p == q && p.len() >= 2 {
+    let of_one_house = alike(&own, &other, 0.85) >= 0.85 && !is_free && (p == q || p.is_empty() || q.is_empty());
+    if of_one_house || (p == q && p.len() >= 2) {
         like
     } else if p != q && !p.is_empty() && !q.is_empty() {
         at(4)

@@ -259,7 +259,7 @@ pub fn street(text: &str) -> (String, Option<String>) {
 /// A company's name without its legal form, in one spelling.
 pub fn organisation(text: &str) -> String {
     let words = lexicon::get();
-    let spelled = text.replace('&', " and ").replace('+', " and ");
+    let spelled = text.replace(['&', '+'], " and ");
     let folded = fold(&spelled.replace('.', ""));
     let mut tokens: Vec<String> = folded
         .split(' ')

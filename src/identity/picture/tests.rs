@@ -1,3 +1,5 @@
+//! Explanations as text and page: every piece is told, and nothing that a value holds does harm.
+
 use super::*;
 use crate::identity::linkage::explain::{Evidence, Explanation};
 
