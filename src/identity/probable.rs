@@ -19,14 +19,17 @@ pub fn resolve(
     settings: &Settings,
 ) -> Result<Resolution, String> {
     sort(&mut records);
-    let (exact, blocked) = exact::links(&records, max_holders);
+    let (mut exact, blocked) = exact::links(&records, max_holders);
+    // A desk's mailbox does not link by itself: what else is known decides.
+    let is_desk = |l: &Link| l.by == By::Email && l.evidence.as_deref().is_some_and(linkage::text::is_desk_mailbox);
+    exact.retain(|l| !is_desk(l) || is_guest(&records[l.left]) || is_guest(&records[l.right]));
     let decided = Decided::of(&records, decisions);
     let (data, model) = fit(&records, settings, model.clone())?;
     let given = Given {
         same: decided.same.iter().map(|l| (l.left as u32, l.right as u32)).collect(),
         different: decided.different.clone(),
         exact: exact.iter().map(|l| (l.left as u32, l.right as u32, l.by)).collect(),
-        bare: records.iter().map(|r| r.holder.is_some()).collect(),
+        bare: records.iter().map(is_guest).collect(),
         sources: Vec::new(),
     };
     let linked = linkage::link(&data, linkage::blocks(&data, settings), &model, settings, &given);
@@ -38,6 +41,11 @@ pub fn resolve(
     let doubtful = linked.doubtful.iter().map(link).collect();
     let cuts = linked.cuts.iter().map(|c| CutLink { link: link(&c.pair), reason: c.reason }).collect();
     Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown })
+}
+
+/// Known by an e-mail alone.
+fn is_guest(record: &Record) -> bool {
+    record.holder.is_some()
 }
 
 /// The records as the engine compares them, with what the model knows of them; a general model learns from them how common values are.

@@ -29,6 +29,9 @@ pub struct Column {
     pub values: Vec<Option<Box<str>>>,
 }
 
+/// How common a desk's mailbox counts at least.
+const DESK_SHARE: f64 = 0.02;
+
 /// One distinct value, with what comparing and blocking need.
 #[derive(Debug, Clone, Default)]
 pub struct Value {
@@ -134,9 +137,12 @@ impl Field {
         (self.start, self.list) = (start, list);
     }
 
-    /// Takes the shares of values from a model's table.
+    /// Takes the shares of values from a model's table. A desk's mailbox (info@, sales@) counts as common: whoever works there writes from it.
     pub fn take_shares(&mut self, shares: &Shares) {
-        self.share = self.values.iter().map(|v| shares.of(&v.text)).collect();
+        let roles = &lexicon::get().role_mailboxes;
+        let of_desk = |v: &Value| self.kind == FieldType::Email && roles.contains(&*v.part);
+        let share = |v: &Value| if of_desk(v) { shares.of(&v.text).max(DESK_SHARE) } else { shares.of(&v.text) };
+        self.share = self.values.iter().map(share).collect();
         self.part_share = self.values.iter().map(|v| shares.of_part(&v.part)).collect();
     }
 }

@@ -55,6 +55,11 @@ pub fn is_a_desk(name: &Name) -> bool {
     words.peek().is_some() && words.all(|w| roles.contains(w) || w.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Whether an e-mail address is a desk's (info@, sales@), not a person's.
+pub fn is_desk_mailbox(email: &str) -> bool {
+    email.split_once('@').is_some_and(|(local, _)| lexicon::get().role_mailboxes.contains(local))
+}
+
 /// A given or family name of a column of its own, without titles and generations.
 pub fn part_of_name(text: &str, name: &mut Name, is_given: bool) {
     let words = lexicon::get();
