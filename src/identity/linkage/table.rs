@@ -120,11 +120,6 @@ impl Field {
         Field { name, kind, values, start, list, one, single, share: Vec::new(), part_share: Vec::new(), holders }
     }
 
-    /// Records that hold any value.
-    pub fn filled(&self) -> usize {
-        self.start.windows(2).filter(|w| w[0] < w[1]).count()
-    }
-
     /// Takes values away that too many hold to tell anything; returns them with their holders.
     pub fn forget(&mut self, too_common: impl Fn(u32) -> bool) {
         let (mut start, mut list) = (Vec::with_capacity(self.start.len()), Vec::with_capacity(self.list.len()));
