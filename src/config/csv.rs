@@ -1,10 +1,32 @@
 //! Small CSV files that people write: rows with their lines.
 
+use crate::error::Diagnostic;
+
+/// The rows below the header of a file that people sign, whose columns must be exactly these. `what` it is a list of.
+pub fn signed(path: &str, text: &str, what: &str, columns: &[&str], findings: &mut Vec<Diagnostic>) -> Vec<Row> {
+    let mut rows = match rows(text) {
+        Ok(rows) => rows.into_iter(),
+        Err((line, message)) => {
+            findings.push(Diagnostic::new(message).at(path, Some(line)).hint("close the quote"));
+            return Vec::new();
+        }
+    };
+    if rows.next().is_none_or(|(_, fields)| fields != columns) {
+        findings.push(
+            Diagnostic::new(format!("the header is not that of a list of {what}"))
+                .at(path, Some(1))
+                .hint(format!("the first line must be: {}", columns.join(","))),
+        );
+        return Vec::new();
+    }
+    rows.collect()
+}
+
 /// The line on which a row begins, and its fields.
 pub type Row = (u64, Vec<String>);
 
 /// The rows of a small CSV text with the line on which each begins. Empty lines are passed over.
-pub fn rows(text: &str) -> Result<Vec<Row>, (u64, String)> {
+fn rows(text: &str) -> Result<Vec<Row>, (u64, String)> {
     let mut rows = Vec::new();
     let (mut fields, mut field) = (Vec::new(), String::new());
     let (mut line, mut start) = (1, 1);

@@ -2,7 +2,7 @@
 //!
 //! It is a record that people sign, so it is read strictly: exactly these columns, no empty field.
 
-use super::csv::rows;
+use super::csv::signed;
 use super::project::{Decision, Pipeline, RecordName};
 use super::suggest;
 use crate::error::Diagnostic;
@@ -22,24 +22,8 @@ const COLUMNS: [&str; 10] = [
 
 /// Reads the file; `pipelines` are the systems and objects that a line may name.
 pub fn read(path: &str, text: &str, pipelines: &[Pipeline], findings: &mut Vec<Diagnostic>) -> Vec<Decision> {
-    let rows = match rows(text) {
-        Ok(rows) => rows,
-        Err((line, message)) => {
-            findings.push(Diagnostic::new(message).at(path, Some(line)).hint("close the quote"));
-            return Vec::new();
-        }
-    };
-    let mut rows = rows.into_iter();
-    if rows.next().is_none_or(|(_, fields)| fields != COLUMNS) {
-        findings.push(
-            Diagnostic::new("the header is not that of a list of decisions")
-                .at(path, Some(1))
-                .hint(format!("the first line must be: {}", COLUMNS.join(","))),
-        );
-        return Vec::new();
-    }
     let mut decisions: Vec<Decision> = Vec::new();
-    for (line, fields) in rows {
+    for (line, fields) in signed(path, text, "decisions", &COLUMNS, findings) {
         match decision(&fields, line, pipelines) {
             Ok(decision) => {
                 let other = decisions.iter().find(|d| d.pair() == decision.pair() && d.is_same != decision.is_same);

@@ -2,7 +2,7 @@
 //!
 //! It is a record that people sign, so it is read strictly: exactly these columns, no empty field.
 
-use super::csv::rows;
+use super::csv::signed;
 use super::project::{Pipeline, Release};
 use super::suggest;
 use crate::error::Diagnostic;
@@ -11,25 +11,8 @@ const COLUMNS: [&str; 7] = ["who", "when", "why", "system", "object", "file", "l
 
 /// Reads the file; `pipelines` are the systems and objects that a line may name.
 pub fn read(path: &str, text: &str, pipelines: &[Pipeline], findings: &mut Vec<Diagnostic>) -> Vec<Release> {
-    let rows = match rows(text) {
-        Ok(rows) => rows,
-        Err((line, message)) => {
-            findings.push(Diagnostic::new(message).at(path, Some(line)).hint("close the quote"));
-            return Vec::new();
-        }
-    };
-    let mut rows = rows.into_iter();
-    let header = rows.next();
-    if header.as_ref().is_none_or(|(_, fields)| fields != &COLUMNS) {
-        findings.push(
-            Diagnostic::new("the header is not that of a list of releases")
-                .at(path, Some(1))
-                .hint(format!("the first line must be: {}", COLUMNS.join(","))),
-        );
-        return Vec::new();
-    }
     let mut releases = Vec::new();
-    for (line, fields) in rows {
+    for (line, fields) in signed(path, text, "releases", &COLUMNS, findings) {
         match release(&fields, pipelines) {
             Ok(release) => releases.push(release),
             Err((message, hint)) => findings.push(Diagnostic::new(message).at(path, Some(line)).hint(hint)),

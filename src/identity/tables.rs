@@ -19,6 +19,21 @@ pub struct TableSpec {
     pub order: &'static [&'static str],
 }
 
+/// Columns of a table of pairs: both records, then what it tells of them.
+macro_rules! of_pairs {
+    ($($more:expr),+ $(,)?) => {
+        &[
+            ("left_system", "text", false, "System of the older record."),
+            ("left_object", "text", false, "Object of the older record."),
+            ("left_record_id", "text", false, "Key of the older record."),
+            ("right_system", "text", false, "System of the other record."),
+            ("right_object", "text", false, "Object of the other record."),
+            ("right_record_id", "text", false, "Key of the other record."),
+            $($more),+
+        ]
+    };
+}
+
 const RECORD: TableSpec = TableSpec {
     name: "identity.record",
     description: "One person record of a source system, in its newest version, with its evidence in one form.",
@@ -62,13 +77,7 @@ const XREF: TableSpec = TableSpec {
 const LINK: TableSpec = TableSpec {
     name: "identity.link",
     description: "The accepted links between records: why two records are one person.",
-    columns: &[
-        ("left_system", "text", false, "System of the older record."),
-        ("left_object", "text", false, "Object of the older record."),
-        ("left_record_id", "text", false, "Key of the older record."),
-        ("right_system", "text", false, "System of the other record."),
-        ("right_object", "text", false, "Object of the other record."),
-        ("right_record_id", "text", false, "Key of the other record."),
+    columns: of_pairs![
         (
             "rule",
             "text",
@@ -102,13 +111,7 @@ const BLOCKED: TableSpec = TableSpec {
 const REVIEW: TableSpec = TableSpec {
     name: "identity.review",
     description: "Pairs of records that may be one person, of different customers, for a person to decide in identity-overrides.csv.",
-    columns: &[
-        ("left_system", "text", false, "System of the older record."),
-        ("left_object", "text", false, "Object of the older record."),
-        ("left_record_id", "text", false, "Key of the older record."),
-        ("right_system", "text", false, "System of the other record."),
-        ("right_object", "text", false, "Object of the other record."),
-        ("right_record_id", "text", false, "Key of the other record."),
+    columns: of_pairs![
         ("weight", "double", false, "Bits of evidence for one person."),
         ("probability", "double", false, "Probability that both are one person, by what the two records say."),
         ("left_customer_id", "text", false, "The customer of the older record."),
@@ -120,13 +123,7 @@ const REVIEW: TableSpec = TableSpec {
 const CUT: TableSpec = TableSpec {
     name: "identity.cut_link",
     description: "Links that do not count, and why: they would glue people together.",
-    columns: &[
-        ("left_system", "text", false, "System of the older record."),
-        ("left_object", "text", false, "Object of the older record."),
-        ("left_record_id", "text", false, "Key of the older record."),
-        ("right_system", "text", false, "System of the other record."),
-        ("right_object", "text", false, "Object of the other record."),
-        ("right_record_id", "text", false, "Key of the other record."),
+    columns: of_pairs![
         ("weight", "double", false, "Bits of evidence for one person."),
         ("probability", "double", false, "Probability that both are one person, by what the two records say."),
         ("rule", "text", false, "What would have linked them, as in identity.link."),
@@ -247,16 +244,8 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     })?;
     let link = chunks(resolution.links.len(), |range| {
         let part = &resolution.links[range];
-        let side = |pick: fn(&Link) -> usize, field: fn(&Record) -> &str| {
-            texts(part.iter().map(move |l| Some(field(&records[pick(l)]))))
-        };
-        LINK.batch(vec![
-            side(|l| l.left, |r| &r.system),
-            side(|l| l.left, |r| &r.object),
-            side(|l| l.left, |r| &r.id),
-            side(|l| l.right, |r| &r.system),
-            side(|l| l.right, |r| &r.object),
-            side(|l| l.right, |r| &r.id),
+        let mut columns = sides(records, part.iter());
+        columns.extend([
             texts(part.iter().map(|l| Some(l.by.rule()))),
             texts(part.iter().map(|l| l.evidence.as_deref())),
             doubles(part.iter().map(|l| l.weight)),
@@ -265,7 +254,8 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
                 let (left, right) = (&records[l.left], &records[l.right]);
                 Some(if left.first_rank > right.first_rank { &*left.batch } else { &*right.batch })
             })),
-        ])
+        ]);
+        LINK.batch(columns)
     })?;
     let blocked = &resolution.blocked;
     let blocked = BLOCKED.batch(vec![
@@ -278,7 +268,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     doubtful.sort_by_key(|l| (l.left, l.right));
     let review = chunks(doubtful.len(), |range| {
         let part = &doubtful[range];
-        let mut columns = sides(records, part);
+        let mut columns = weighed(records, part);
         columns.push(texts(part.iter().map(|l| customer(l.left))));
         columns.push(texts(part.iter().map(|l| customer(l.right))));
         REVIEW.batch(columns)
@@ -287,7 +277,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     cut.sort_by_key(|c| (c.link.left, c.link.right));
     let cut = chunks(cut.len(), |range| {
         let part: Vec<&Link> = cut[range.clone()].iter().map(|c| &c.link).collect();
-        let mut columns = sides(records, &part);
+        let mut columns = weighed(records, &part);
         columns.push(texts(part.iter().map(|l| Some(l.by.rule()))));
         columns.push(texts(part.iter().map(|l| l.evidence.as_deref())));
         columns.push(texts(cut[range].iter().map(|c| Some(c.reason.text()))));
@@ -296,10 +286,10 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     Ok(vec![(&RECORD, record), (&XREF, xref), (&LINK, link), (&BLOCKED, vec![blocked]), (&REVIEW, review), (&CUT, cut)])
 }
 
-/// Both records, weight and probability.
-fn sides(records: &[Record], part: &[&Link]) -> Vec<ArrayRef> {
+/// Both records of each pair.
+fn sides<'a>(records: &[Record], pairs: impl Iterator<Item = &'a Link> + Clone) -> Vec<ArrayRef> {
     let side = |pick: fn(&Link) -> usize, field: fn(&Record) -> &str| {
-        texts(part.iter().map(move |l| Some(field(&records[pick(l)]))))
+        texts(pairs.clone().map(move |l| Some(field(&records[pick(l)]))))
     };
     vec![
         side(|l| l.left, |r| &r.system),
@@ -308,9 +298,15 @@ fn sides(records: &[Record], part: &[&Link]) -> Vec<ArrayRef> {
         side(|l| l.right, |r| &r.system),
         side(|l| l.right, |r| &r.object),
         side(|l| l.right, |r| &r.id),
-        doubles(part.iter().map(|l| l.weight)),
-        doubles(part.iter().map(|l| l.probability)),
     ]
+}
+
+/// Both records of each pair, weight and probability.
+fn weighed(records: &[Record], pairs: &[&Link]) -> Vec<ArrayRef> {
+    let mut columns = sides(records, pairs.iter().copied());
+    columns.push(doubles(pairs.iter().map(|l| l.weight)));
+    columns.push(doubles(pairs.iter().map(|l| l.probability)));
+    columns
 }
 
 /// The history of ids.

@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use super::Given;
-use super::compare::{self, Likeness, MISSING};
+use super::compare::{self, Likeness, MISSING, NOTHING};
 use super::fields::FieldType;
 use super::model::{Score, Scorer};
 use super::table::{Field, Prepared};
@@ -238,14 +238,14 @@ impl Context<'_> {
     /// All evidence of two clusters: of each field the best that any two members show. Where more values were tried, an agreement by chance is likelier.
     fn together(&self, a: &[u32], b: &[u32]) -> Score {
         let width = self.data.fields.len();
-        let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; width];
+        let mut pair = vec![NOTHING; width];
         let mut best = pair.clone();
         let mut organisations = true;
         for l in a.iter().take(LOOKED_AT) {
             for r in b.iter().take(LOOKED_AT) {
                 let (l, r) = (*l as usize, *r as usize);
                 compare::compare(self.data, l, r, &mut pair);
-                organisations &= !self.data.has_name(l) && !self.data.has_name(r);
+                organisations &= self.data.of_organisations(l, r);
                 for (best, one) in best.iter_mut().zip(&pair) {
                     if one.level != MISSING
                         && (best.level == MISSING || (one.level, one.share) < (best.level, best.share))
@@ -272,7 +272,7 @@ impl Context<'_> {
         let mut pairs: Vec<Pair> = self.given.same.iter().map(|(a, b)| pair(*a, *b, By::Decided)).collect();
         let mut cuts = Vec::new();
         let is_bare = |r: u32| self.given.bare.get(r as usize).copied().unwrap_or(false);
-        let mut like = vec![Likeness { level: MISSING, share: 1.0 }; self.data.fields.len()];
+        let mut like = vec![NOTHING; self.data.fields.len()];
         for (a, b, by) in &self.given.exact {
             if is_bare(*a) || is_bare(*b) {
                 pairs.push(pair(*a, *b, *by));
@@ -280,7 +280,7 @@ impl Context<'_> {
             }
             let (l, r) = (*a as usize, *b as usize);
             compare::compare(self.data, l, r, &mut like);
-            let organisations = !self.data.has_name(l) && !self.data.has_name(r);
+            let organisations = self.data.of_organisations(l, r);
             let Score { probability, weight } = self.scorer.score(&like, organisations);
             if probability < self.review_at {
                 cuts.push(Cut { pair: Pair { probability, weight, ..pair(*a, *b, *by) }, reason: Reason::Model });
@@ -309,12 +309,12 @@ impl Context<'_> {
         if a.len() == 1 && b.len() == 1 {
             return None;
         }
-        let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; self.data.fields.len()];
+        let mut pair = vec![NOTHING; self.data.fields.len()];
         let (mut against, mut in_favour) = (0, 0);
         for l in a.iter().take(LOOKED_AT) {
             for r in b.iter().take(LOOKED_AT) {
                 compare::compare(self.data, *l as usize, *r as usize, &mut pair);
-                let organisations = !self.data.has_name(*l as usize) && !self.data.has_name(*r as usize);
+                let organisations = self.data.of_organisations(*l as usize, *r as usize);
                 let probability = self.scorer.probability(&pair, organisations);
                 if probability >= self.review_at {
                     in_favour += 1;

@@ -98,7 +98,8 @@ pub struct Likeness {
     pub share: f64,
 }
 
-const NOTHING: Likeness = Likeness { level: MISSING, share: 1.0 };
+/// Nothing to compare.
+pub const NOTHING: Likeness = Likeness { level: MISSING, share: 1.0 };
 
 fn at(level: u8) -> Likeness {
     Likeness { level, share: 1.0 }

@@ -1,6 +1,6 @@
 //! Why two records are one person, or not: every piece of evidence with its weight.
 
-use super::compare::{self, Likeness, MISSING};
+use super::compare::{self, MISSING, NOTHING};
 use super::model::{KINDS, MOVED, SAME, STRANGERS, Scorer};
 use super::table::Prepared;
 
@@ -55,9 +55,9 @@ pub fn explain(
     (a, b): (usize, usize),
     (link_at, review_at): (f64, f64),
 ) -> Explanation {
-    let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; data.fields.len()];
+    let mut pair = vec![NOTHING; data.fields.len()];
     compare::compare(data, a, b, &mut pair);
-    let organisations = !data.has_name(a) && !data.has_name(b);
+    let organisations = data.of_organisations(a, b);
     let kinds = scorer.kinds(&pair, organisations);
     // Where the address speaks against them and moving explains it, it says nothing.
     let likelier = if kinds[MOVED] > kinds[SAME] { MOVED } else { SAME };

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use block::{Blocks, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
-use compare::{Likeness, MISSING};
+use compare::NOTHING;
 use fields::FieldType;
 use model::{Model, Scorer};
 pub use settings::Settings;
@@ -215,7 +215,7 @@ fn score(
         .map(|p| {
             let (mut found, mut new) = (Vec::new(), vec![0; rules]);
             let mut seen = vec![u32::MAX; data.records];
-            let mut pair = vec![Likeness { level: MISSING, share: 1.0 }; data.fields.len()];
+            let mut pair = vec![NOTHING; data.fields.len()];
             for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
                 blocks.partners(right as u32, &mut seen, false, |left, rule| {
                     if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
@@ -227,7 +227,7 @@ fn score(
                         return;
                     }
                     compare::finish(data, left as usize, right, &mut pair);
-                    let organisations = !data.has_name(left as usize) && !data.has_name(right);
+                    let organisations = data.of_organisations(left as usize, right);
                     let probability = scorer.probability(&pair, organisations);
                     if probability >= at_least {
                         let weight = scorer.score(&pair, organisations).weight;

@@ -254,6 +254,11 @@ impl Prepared {
         if values == 0 { 4 } else { (2.0 * holders as f64 / values as f64).ceil() as u32 }
     }
 
+    /// Neither of both has a person's name.
+    pub fn of_organisations(&self, a: usize, b: usize) -> bool {
+        !self.has_name(a) && !self.has_name(b)
+    }
+
     pub fn has_name(&self, record: usize) -> bool {
         self.id(record, self.given) != NONE || self.id(record, self.family) != NONE
     }

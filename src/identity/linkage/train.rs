@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Settings;
 use super::block::{Blocks, spread};
-use super::compare::{self, Likeness, MISSING};
+use super::compare::{self, Likeness, MISSING, NOTHING};
 use super::fields::FieldType;
 use super::model::{
     self, CONTACT, FieldModel, LevelModel, MOVED, Model, NEIGHBOURS, SAME, STRANGERS, Scorer, VERSION, full_names,
@@ -109,10 +109,6 @@ impl Sample {
     }
 }
 
-fn empty(width: usize) -> Vec<Likeness> {
-    vec![Likeness { level: MISSING, share: 1.0 }; width]
-}
-
 fn random_pairs(data: &Prepared) -> Sample {
     let n = data.records as u64;
     let all = n * n.saturating_sub(1) / 2;
@@ -131,7 +127,7 @@ fn collect(data: &Prepared, width: usize, pairs: &[(usize, usize)], each: f64) -
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| {
             let mut out = Vec::with_capacity(chunk.len() * width);
-            let mut pair = empty(width);
+            let mut pair = vec![NOTHING; width];
             for (a, b) in chunk {
                 compare::compare(data, *a, *b, &mut pair);
                 out.extend_from_slice(&pair);
@@ -139,7 +135,7 @@ fn collect(data: &Prepared, width: usize, pairs: &[(usize, usize)], each: f64) -
             out
         })
         .collect();
-    let organisations = pairs.iter().map(|(a, b)| !data.has_name(*a) && !data.has_name(*b)).collect();
+    let organisations = pairs.iter().map(|(a, b)| data.of_organisations(*a, *b)).collect();
     Sample { width, likeness, organisations, each }
 }
 
