@@ -51,9 +51,16 @@ fn with_decisions(records: usize, links: Vec<Link>, decided: &Decided) -> (Vec<L
     (kept, cuts, root)
 }
 
-/// The links of equal evidence, and the evidence that too many hold. The records must be in order.
-pub fn links(records: &[Record], max_holders: u64) -> (Vec<Link>, Vec<Blocked>) {
-    let (mut links, mut blocked) = (Vec::new(), Vec::new());
+/// Records that hold one value, in their order.
+pub struct Group<'a> {
+    pub by: By,
+    pub value: &'a str,
+    pub members: Vec<usize>,
+}
+
+/// Who holds which evidence, and the evidence that too many hold. The records must be in order.
+pub fn groups(records: &[Record], max_holders: u64) -> (Vec<Group<'_>>, Vec<Blocked>) {
+    let (mut groups, mut blocked) = (Vec::new(), Vec::new());
     for (kind, name, by) in [(Evidence::Email, "email", By::Email), (Evidence::Phone, "phone", By::Phone)] {
         let mut holders: Vec<(&str, usize)> =
             records.iter().enumerate().filter_map(|(i, r)| Some((r.evidence(kind)?, i))).collect();
@@ -62,14 +69,28 @@ pub fn links(records: &[Record], max_holders: u64) -> (Vec<Link>, Vec<Blocked>) 
             let count = count_holders(records, group);
             if count > max_holders {
                 blocked.push(Blocked { kind: name, value: group[0].0.to_string(), holders: count });
-                continue;
+            } else if group.len() > 1 {
+                groups.push(Group { by, value: group[0].0, members: group.iter().map(|g| g.1).collect() });
             }
-            // A star around the oldest holder: the fewest links that tell the same.
-            let Some(oldest) = group.iter().map(|g| g.1).min_by_key(|i| records[*i].seniority()) else { continue };
-            for (value, i) in group.iter().filter(|g| g.1 != oldest) {
-                let evidence = Some((*value).to_string());
-                links.push(Link { left: oldest, right: *i, by, evidence, weight: 0.0, probability: 1.0 });
-            }
+        }
+    }
+    (groups, blocked)
+}
+
+/// A star around the oldest holder: the fewest links that tell the same.
+pub fn star(records: &[Record], members: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+    let oldest = members.iter().copied().min_by_key(|i| records[*i].seniority());
+    members.iter().filter_map(move |i| oldest.filter(|o| o != i).map(|o| (o, *i)))
+}
+
+/// The links of equal evidence, and the evidence that too many hold.
+fn links(records: &[Record], max_holders: u64) -> (Vec<Link>, Vec<Blocked>) {
+    let (groups, blocked) = groups(records, max_holders);
+    let mut links = Vec::new();
+    for group in &groups {
+        for (left, right) in star(records, &group.members) {
+            let evidence = Some(group.value.to_string());
+            links.push(Link { left, right, by: group.by, evidence, weight: 0.0, probability: 1.0 });
         }
     }
     (links, blocked)

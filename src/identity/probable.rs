@@ -6,7 +6,7 @@ use super::linkage::cluster::{By, Pair};
 use super::linkage::fields::FieldType;
 use super::linkage::model::Model;
 use super::linkage::table::{Column, Prepared, Table};
-use super::linkage::{self, Given, Settings};
+use super::linkage::{self, Given, Nameless, Settings};
 use super::{CutLink, Decided, Link, Record, Resolution, exact, name_clusters, sort};
 use crate::config::project::Decision;
 
@@ -19,19 +19,40 @@ pub fn resolve(
     settings: &Settings,
 ) -> Result<Resolution, String> {
     sort(&mut records);
-    let (mut exact, blocked) = exact::links(&records, max_holders);
-    // A desk's mailbox does not link by itself: what else is known decides.
-    let is_desk = |l: &Link| l.by == By::Email && l.evidence.as_deref().is_some_and(linkage::text::is_desk_mailbox);
-    exact.retain(|l| !is_desk(l) || is_guest(&records[l.left]) || is_guest(&records[l.right]));
     let decided = Decided::of(&records, decisions);
     let (data, model) = fit(&records, settings, model.clone())?;
-    let given = Given {
+    let (groups, blocked) = exact::groups(&records, max_holders);
+    let mut given = Given {
         same: decided.same.iter().map(|l| (l.left as u32, l.right as u32)).collect(),
         different: decided.different.clone(),
-        exact: exact.iter().map(|l| (l.left as u32, l.right as u32, l.by)).collect(),
-        bare: records.iter().map(is_guest).collect(),
-        sources: Vec::new(),
+        ..Given::default()
     };
+    for group in &groups {
+        // Who has a name links by what is equal, unless the name speaks against it. Who has none joins those who hold the same, if they are one.
+        let (named, nameless): (Vec<usize>, Vec<usize>) = group.members.iter().partition(|i| data.is_named(**i));
+        let (guests, others): (Vec<usize>, Vec<usize>) = nameless.iter().partition(|i| is_guest(&records[**i]));
+        // A desk's mailbox does not link by itself: what else is known decides.
+        let is_desk = group.by == By::Email && linkage::text::is_desk_mailbox(group.value);
+        let linked = match (named.is_empty(), is_desk) {
+            (true, false) => &nameless,
+            (true, true) => &guests,
+            (false, false) => &named,
+            (false, true) => &Vec::new(),
+        };
+        given.exact.extend(exact::star(&records, linked).map(|(a, b)| (a as u32, b as u32, group.by)));
+        if !named.is_empty() && !nameless.is_empty() {
+            let numbers = |all: &[usize]| all.iter().map(|i| *i as u32).collect::<Vec<u32>>();
+            let holders = numbers(&named);
+            let mut join = |records: Vec<u32>| {
+                if !records.is_empty() {
+                    given.nameless.push(Nameless { records, holders: holders.clone(), by: group.by });
+                }
+            };
+            // All guests of one e-mail are one.
+            join(numbers(&guests));
+            others.iter().for_each(|i| join(vec![*i as u32]));
+        }
+    }
     let linked = linkage::link(&data, linkage::blocks(&data, settings), &model, settings, &given);
     let root: Vec<usize> = linked.cluster.iter().map(|r| *r as usize).collect();
     let customers = name_clusters(&records, &root);

@@ -70,6 +70,8 @@ pub enum Reason {
     Decided,
     /// They share evidence, and all the rest says that they are two.
     Model,
+    /// Several people share the evidence, and the record does not say which of them it is.
+    Ambiguous,
 }
 
 impl Reason {
@@ -79,6 +81,7 @@ impl Reason {
             Reason::Size => "the cluster would grow too large",
             Reason::Source => "both sides have a record of a source that holds each once",
             Reason::Decided => "a person decided that records on both sides are different people",
+            Reason::Ambiguous => "several people share this evidence, and the record has no name",
             Reason::Model => "they share this evidence, and all else says that they are two people",
         }
     }
@@ -271,10 +274,10 @@ impl Context<'_> {
         let pair = |a: u32, b: u32, by: By| Pair { left: a.min(b), right: a.max(b), probability: 1.0, weight: 0.0, by };
         let mut pairs: Vec<Pair> = self.given.same.iter().map(|(a, b)| pair(*a, *b, By::Decided)).collect();
         let mut cuts = Vec::new();
-        let is_bare = |r: u32| self.given.bare.get(r as usize).copied().unwrap_or(false);
         let mut like = vec![NOTHING; self.data.fields.len()];
         for (a, b, by) in &self.given.exact {
-            if is_bare(*a) || is_bare(*b) {
+            // Of those without a name the model knows no more.
+            if !self.data.is_named(*a as usize) {
                 pairs.push(pair(*a, *b, *by));
                 continue;
             }
@@ -289,6 +292,43 @@ impl Context<'_> {
             }
         }
         (pairs, cuts)
+    }
+
+    /// Joins records without a name to who holds the same evidence, where that is one.
+    pub fn join_nameless(&self, clusters: &mut Clusters) -> (Vec<Pair>, Vec<Cut>) {
+        let (mut links, mut cuts) = (Vec::new(), Vec::new());
+        for group in &self.given.nameless {
+            let (Some(first), Some(holder)) = (group.records.first(), group.holders.first()) else { continue };
+            let pair =
+                |a: u32, b: u32| Pair { left: a.min(b), right: a.max(b), probability: 1.0, weight: 0.0, by: group.by };
+            for record in &group.records[1..] {
+                links.push(pair(*first, *record));
+                let (a, b) = (clusters.root(*first), clusters.root(*record));
+                if a != b {
+                    clusters.unite(a, b);
+                }
+            }
+            let root = clusters.root(*holder);
+            let at = clusters.root(*first);
+            let reason = if group.holders.iter().any(|h| clusters.root(*h) != root) {
+                Some(Reason::Ambiguous)
+            } else if at == root {
+                None
+            } else {
+                self.refuses(&clusters.members(root), &clusters.members(at), group.by)
+            };
+            let pair = pair(*first, *holder);
+            match reason {
+                Some(reason) => cuts.push(Cut { pair, reason }),
+                None => {
+                    if at != root {
+                        clusters.unite(at, root);
+                    }
+                    links.push(pair);
+                }
+            }
+        }
+        (links, cuts)
     }
 
     fn refuses(&self, a: &[u32], b: &[u32], by: By) -> Option<Reason> {

@@ -47,13 +47,22 @@ const ORGANISATION: [Level; 5] = [
     level("words in common", 0.08),
     level("different", 0.08),
 ];
-const EMAIL: [Level; 5] = [
+const EMAIL: [Level; 7] = [
     equal(0.60),
     Level { name: "same mailbox, other domain", prior: 0.06, by_share: true },
     level("close", 0.05),
     level("near", 0.02),
-    level("different", 0.27),
+    // anna.mueller85@… and mueller.85@…: names, and the same number. How common such numbers are counts.
+    Level { name: "same number", prior: 0.02, by_share: true },
+    level("different", 0.24),
+    // anna.mueller85@… and anna.mueller72@…: whoever puts a number behind the name needs it to be told from others of that name.
+    level("other number", 0.01),
 ];
+const EMAIL_CLOSE: u8 = 2;
+const EMAIL_NEAR: u8 = 3;
+const EMAIL_NUMBER: u8 = 4;
+const EMAIL_DIFFERENT: u8 = 5;
+const EMAIL_OTHER_NUMBER: u8 = 6;
 const PHONE: [Level; 3] = [equal(0.62), level("close", 0.06), level("different", 0.32)];
 const DATE: [Level; 6] = [
     equal(0.86),
@@ -91,6 +100,14 @@ pub fn levels(kind: FieldType) -> &'static [Level] {
     }
 }
 
+/// The first of the levels that say that two values are not one.
+pub fn first_different(kind: FieldType) -> usize {
+    match kind {
+        FieldType::Email => EMAIL_DIFFERENT.into(),
+        _ => levels(kind).len() - 1,
+    }
+}
+
 /// The level of each field, and the share of the value where both hold it.
 #[derive(Debug, Clone, Copy)]
 pub struct Likeness {
@@ -125,31 +142,74 @@ pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         if out[place].level == UNKNOWN {
             out[place] = best(data, place, a, b);
         }
-        if field.kind == FieldType::Email && (1..4).contains(&out[place].level) {
-            out[place] = beyond_names(data, field, a, b, out[place], &out[..2]);
+        if field.kind == FieldType::Email && (1..MISSING).contains(&out[place].level) {
+            out[place] = of_mailboxes(data, field, a, b, out[place], &out[..2]);
         }
+    }
+    within_places(data, out);
+}
+
+/// Of strangers with equal names, so many live in one country: names go with languages.
+const COUNTRY_OF_NAMESAKES: f64 = 0.7;
+/// Two in one place are in its only postcode so often at most.
+const MOST_WITHIN: f64 = 0.9;
+
+/// Who lives in a town lives in its country: what is equal in a larger place is counted once, so the smaller place counts by its share within the larger.
+fn within_places(data: &Prepared, out: &mut [Likeness]) {
+    for (fine, coarse) in &data.places {
+        if out[*fine].level == 0 && out[*coarse].level == 0 {
+            out[*fine].share = (out[*fine].share / out[*coarse].share).min(MOST_WITHIN);
+        }
+    }
+    if let Some(country) = data.country
+        && out[country].level == 0
+        && out[data.given].level <= 1
+        && out[data.family].level == 0
+    {
+        out[country].share = out[country].share.max(COUNTRY_OF_NAMESAKES);
     }
 }
 
-/// Mailboxes that are alike because they are made of names that are alike tell no more than the names do: only what else they are made of counts.
-fn beyond_names(data: &Prepared, field: &Field, a: usize, b: usize, like: Likeness, names: &[Likeness]) -> Likeness {
-    let agree = |l: &Likeness| l.level <= 4;
+/// Mailboxes that are made of names tell no more than the names do: only what else they are made of counts.
+fn of_mailboxes(data: &Prepared, field: &Field, a: usize, b: usize, like: Likeness, names: &[Likeness]) -> Likeness {
     let (Some(x), Some(y)) = (field.value(a), field.value(b)) else { return like };
-    if !names.iter().any(agree) || !(data.mail_of_name(a) || data.mail_of_name(b)) {
+    let agree = |l: &Likeness| l.level <= 4;
+    // Both are made of their holders' names, or of one word that may well be a name.
+    let of_names = (data.mail_of_name(a) && data.mail_of_name(b)) || x.tokens.iter().any(|t| y.tokens.contains(t));
+    let (p, q) = (&x.number, &y.number);
+    let numbered = !p.is_empty() && !q.is_empty();
+    if like.level == EMAIL_DIFFERENT {
+        return match of_names && p.len().min(q.len()) >= 2 {
+            true if p == q => Likeness { level: EMAIL_NUMBER, share: number_share(p) },
+            true if !one_edit(p, q) => at(EMAIL_OTHER_NUMBER),
+            _ => like,
+        };
+    }
+    if !names.iter().any(agree) || !(of_names || data.mail_of_name(a) || data.mail_of_name(b)) {
         return like;
     }
-    let digits = |v: &Value| v.part.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
-    let (p, q) = (digits(x), digits(y));
     let domain = |v: &Value| v.text.split_once('@').map(|(_, d)| d.to_string()).unwrap_or_default();
     let (own, other) = (domain(x), domain(y));
     let is_free = super::lexicon::get().freemail_domains.contains(own.as_str());
     let of_one_house = alike(&own, &other, 0.85) >= 0.85 && !is_free && (p == q || p.is_empty() || q.is_empty());
     if of_one_house || (p == q && p.len() >= 2) {
         like
-    } else if p != q && !p.is_empty() && !q.is_empty() {
-        at(4)
-    } else {
+    } else if !numbered || p == q {
         NOTHING
+    } else if of_names && p.len().min(q.len()) >= 2 && !one_edit(p, q) {
+        at(EMAIL_OTHER_NUMBER)
+    } else {
+        at(EMAIL_DIFFERENT)
+    }
+}
+
+/// How many of those with a number in their mailbox have this one: years (of birth) and two digits are common, longer ones hardly ever met twice.
+fn number_share(digits: &str) -> f64 {
+    match digits.len() {
+        0..=2 => 0.02,
+        4 if digits.starts_with("19") || digits.starts_with("20") => 0.02,
+        3 => 0.004,
+        _ => 0.001,
     }
 }
 
@@ -189,22 +249,22 @@ fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
         FieldType::Email => {
             if a.part == b.part && super::lexicon::get().role_mailboxes.contains(&*a.part) {
                 // info@ here and info@ there.
-                return at(4);
+                return at(EMAIL_DIFFERENT);
             }
             if !a.part.is_empty() && a.part == b.part {
                 return Likeness { level: 1, share: field.part_share[l] };
             }
             if one_edit(&a.text, &b.text) {
-                return at(2);
+                return at(EMAIL_CLOSE);
             }
             let own = alike(&a.part, &b.part, 0.8);
             let whole = if own >= 0.8 { alike(&a.text, &b.text, 0.88) } else { 0.0 };
             at(if own >= 0.92 && whole >= 0.9 && a.part.len().min(b.part.len()) >= 5 {
-                2
+                EMAIL_CLOSE
             } else if own >= 0.8 && whole >= 0.88 {
-                3
+                EMAIL_NEAR
             } else {
-                4
+                EMAIL_DIFFERENT
             })
         }
         FieldType::Phone => {

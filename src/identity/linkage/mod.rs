@@ -46,10 +46,18 @@ pub struct Given {
     pub different: Vec<(u32, u32)>,
     /// Linked by equal evidence.
     pub exact: Vec<(u32, u32, By)>,
-    /// Of each record: known by one value only, so that the model has nothing to say. Empty: none is.
-    pub bare: Vec<bool>,
+    /// Known by one value, which others hold too.
+    pub nameless: Vec<Nameless>,
     /// Of each record: its source, where each source holds everybody once. Empty: sources do not matter.
     pub sources: Vec<u32>,
+}
+
+/// Records without a name, which are one, and those with a name that hold the same evidence.
+#[derive(Debug)]
+pub struct Nameless {
+    pub records: Vec<u32>,
+    pub holders: Vec<u32>,
+    pub by: By,
 }
 
 /// Who is who.
@@ -154,6 +162,9 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
     tracing::debug!("pairs are clustered");
     let (more_links, more_cuts) = cluster::consolidate(&context, &mut clusters, &pairs[linked..]);
     tracing::debug!("clusters are consolidated");
+    links.extend(more_links);
+    cuts.extend(more_cuts);
+    let (more_links, more_cuts) = context.join_nameless(&mut clusters);
     links.extend(more_links);
     cuts.extend(more_cuts);
     // What was cut once, and joined by others since, is no cut.

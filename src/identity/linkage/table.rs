@@ -41,6 +41,8 @@ pub struct Value {
     pub groups: Box<[u32]>,
     /// Of an e-mail: the part before the @. Of a phone: the last digits.
     pub part: Box<str>,
+    /// Of an e-mail: the digits in that part.
+    pub number: Box<str>,
     pub sound: Box<str>,
     pub date: Option<Date>,
 }
@@ -170,6 +172,8 @@ fn value_of(text: &str, kind: FieldType) -> Value {
         }
         FieldType::Email => {
             value.part = text.split('@').next().unwrap_or_default().into();
+            value.tokens = boxed(value.part.split(|c: char| !c.is_alphabetic()).filter(|t| t.len() >= 4));
+            value.number = value.part.chars().filter(char::is_ascii_digit).collect::<String>().into();
         }
         FieldType::Phone => {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -201,6 +205,9 @@ pub struct Prepared {
     pub fields: Vec<Field>,
     pub given: usize,
     pub family: usize,
+    /// Fields whose places lie in those of another field, the smallest first: postcode in city, city in country.
+    pub places: Vec<(usize, usize)>,
+    pub country: Option<usize>,
     /// Both names together; not compared, it tells how common they are.
     pub both: Field,
     /// Of each record: 0 where none is told, else one more than the rank of `jr`, `sr`, `3` …
@@ -241,22 +248,31 @@ impl Prepared {
         self.mail_of_name[record]
     }
 
-    /// Records that hold one e-mail or phone, or one rare pair of names: hardly more are of one person. Of those that are not alone, the mean and as much again.
+    /// Records that hold one e-mail or phone (or, where nobody has one, one pair of names): hardly more are of one person. Of those that are not alone, the mean and as much again.
     pub fn most_of_one_person(&self) -> u32 {
         let own = [FieldType::Email, FieldType::Phone, FieldType::Identifier];
-        let (mut values, mut holders) = (0u64, 0u64);
-        for field in self.fields.iter().filter(|f| own.contains(&f.kind)).chain([&self.both]) {
-            for count in field.holders.iter().filter(|h| (2..=20).contains(*h)) {
-                values += 1;
-                holders += u64::from(*count);
-            }
+        let shared = |field: &Field| -> (u64, u64) {
+            let counts = field.holders.iter().filter(|h| (2..=20).contains(*h));
+            counts.fold((0, 0), |(values, holders), h| (values + 1, holders + u64::from(*h)))
+        };
+        let mut sum = (0, 0);
+        for (values, holders) in self.fields.iter().filter(|f| own.contains(&f.kind)).map(shared) {
+            sum = (sum.0 + values, sum.1 + holders);
         }
-        if values == 0 { 4 } else { (2.0 * holders as f64 / values as f64).ceil() as u32 }
+        if sum.0 == 0 {
+            sum = shared(&self.both);
+        }
+        if sum.0 == 0 { 4 } else { (2.0 * sum.1 as f64 / sum.0 as f64).ceil() as u32 }
     }
 
     /// Neither of both has a person's name.
     pub fn of_organisations(&self, a: usize, b: usize) -> bool {
         !self.has_name(a) && !self.has_name(b)
+    }
+
+    /// Whether a person or an organisation is named.
+    pub fn is_named(&self, record: usize) -> bool {
+        self.has_name(record) || self.field(FieldType::Organisation).is_some_and(|f| f.first(record) != NONE)
     }
 
     pub fn has_name(&self, record: usize) -> bool {
@@ -350,11 +366,20 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         fields,
         given: 0,
         family: 1,
+        places: Vec::new(),
+        country: None,
         both,
         generation,
         rows: Vec::new(),
         mail_of_name: Vec::new(),
     };
+    let only = |kind: FieldType| {
+        let mut found = data.fields.iter().enumerate().filter(|(_, f)| f.kind == kind).map(|(place, _)| place);
+        found.next().filter(|_| found.next().is_none())
+    };
+    let [postcode, city, country] = [FieldType::Postcode, FieldType::City, FieldType::Country].map(only);
+    data.places = [postcode.zip(city.or(country)), city.zip(country)].into_iter().flatten().collect();
+    data.country = country;
     data.lay_out();
     data.mail_of_name = (0..n).into_par_iter().map(|r| mail_of_name(&data, r)).collect();
     data

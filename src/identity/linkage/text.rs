@@ -20,13 +20,29 @@ pub fn fold(text: &str) -> String {
             _ => german.push(c),
         }
     }
-    let ascii = if german.is_ascii() { german } else { deunicode(&german) };
-    let mut out = String::with_capacity(ascii.len());
-    for c in ascii.chars() {
-        if c.is_ascii_alphanumeric() {
-            out.push(c.to_ascii_lowercase());
-        } else if !out.is_empty() && !out.ends_with(' ') {
-            out.push(' ');
+    let mut out = String::with_capacity(german.len());
+    let mut push = |ascii: &str| {
+        for c in ascii.chars() {
+            if c.is_ascii_alphanumeric() {
+                out.push(c.to_ascii_lowercase());
+            } else if !out.is_empty() && !out.ends_with(' ') {
+                out.push(' ');
+            }
+        }
+    };
+    if german.is_ascii() {
+        push(&german);
+    } else {
+        // Word by word: of a name in Han characters each becomes a syllable, and all of them one word.
+        for word in german.split_inclusive(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()) {
+            if word.is_ascii() {
+                push(word);
+            } else {
+                let (last, syllables) =
+                    (word.ends_with(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()), deunicode(word));
+                push(&syllables.trim().replace(' ', ""));
+                push(if last { " " } else { "" });
+            }
         }
     }
     out.truncate(out.trim_end().len());
@@ -308,6 +324,13 @@ mod tests {
         assert_eq!(read("Thomas Clifford, 1st Baron Clifford of Chudleigh"), pair("thomas", "clifford"));
         assert_eq!(read("Robert Smith Jr."), pair("robert", "smith"));
         assert_eq!(read("Cher"), pair("", "cher"));
+    }
+
+    #[test]
+    fn a_word_stays_one_in_any_script() {
+        assert_eq!(fold("陽菜 佐藤"), "yangcai zuoteng");
+        assert_eq!(fold("Łódź – Café Ωmega"), "lodz cafe omega");
+        assert_eq!(full_name("陽菜 佐藤").family, "zuoteng");
     }
 
     #[test]

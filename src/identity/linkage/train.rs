@@ -239,11 +239,11 @@ fn likely(model: &mut Model, scorer: &Scorer, blocked: &Sample, pairs: f64, n: f
             level.m = (sum + prior * spec.prior) / (all + prior);
         }
         // What is different in most pairs of one person is not what it is called: the pairs are not of one person.
-        let last = field.levels.len() - 1;
-        let different = field.levels[last].m;
+        let (alike, differing) = field.levels.split_at_mut(compare::first_different(field.kind));
+        let different: f64 = differing.iter().map(|l| l.m).sum();
         if different > MOST_DIFFERENT {
-            field.levels[..last].iter_mut().for_each(|l| l.m *= (1.0 - MOST_DIFFERENT) / (1.0 - different));
-            field.levels[last].m = MOST_DIFFERENT;
+            alike.iter_mut().for_each(|l| l.m *= (1.0 - MOST_DIFFERENT) / (1.0 - different));
+            differing.iter_mut().for_each(|l| l.m *= MOST_DIFFERENT / different);
         }
     }
 }
