@@ -128,12 +128,32 @@ pub fn compare(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     finish(data, a, b, out);
 }
 
-/// Compares what costs little and tells most: names and birthdays.
+/// Compares what costs little: names and birthdays, and of the rest what is equal, missing, or different at a glance. (Different e-mails may be told from
+/// others in [`finish`].)
 pub fn begin(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     names(data, a, b, out);
     for (place, field) in data.fields.iter().enumerate().skip(2) {
-        out[place] = if field.kind == FieldType::DateOfBirth { best(data, place, a, b) } else { at(UNKNOWN) };
+        out[place] = if field.kind == FieldType::DateOfBirth {
+            best(data, place, a, b)
+        } else if field.is_single() {
+            let (l, r) = (data.id(a, place), data.id(b, place));
+            if l == NONE || r == NONE {
+                NOTHING
+            } else if l == r {
+                Likeness { level: 0, share: field.share[l as usize] }
+            } else if differs(field, l, r) {
+                at(first_different(field.kind) as u8)
+            } else {
+                at(UNKNOWN)
+            }
+        } else {
+            at(UNKNOWN)
+        };
     }
+}
+
+fn differs(field: &Field, l: u32, r: u32) -> bool {
+    field.signatures[l as usize].differs(&field.signatures[r as usize], field.kind)
 }
 
 /// Compares the rest.
@@ -203,13 +223,15 @@ fn of_mailboxes(data: &Prepared, field: &Field, a: usize, b: usize, like: Likene
     }
 }
 
+pub const RAREST_NUMBER: f64 = 0.001;
+
 /// How many of those with a number in their mailbox have this one: years (of birth) and two digits are common, longer ones hardly ever met twice.
 fn number_share(digits: &str) -> f64 {
     match digits.len() {
         0..=2 => 0.02,
         4 if digits.starts_with("19") || digits.starts_with("20") => 0.02,
         3 => 0.004,
-        _ => 0.001,
+        _ => RAREST_NUMBER,
     }
 }
 
@@ -243,7 +265,14 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
     found
 }
 
-fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
+pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
+    let kind = field.kind;
+    if matches!(kind, FieldType::GivenName | FieldType::FamilyName) {
+        return name(field, l as u32, r as u32);
+    }
+    if differs(field, l as u32, r as u32) {
+        return at(first_different(kind) as u8);
+    }
     let (a, b) = (&field.values[l], &field.values[r]);
     match field.kind {
         FieldType::Email => {
@@ -352,12 +381,15 @@ fn name(field: &Field, l: u32, r: u32) -> Likeness {
     if l == r {
         return Likeness { level: 0, share: field.share[l as usize] };
     }
+    let last = if field.kind == FieldType::GivenName { 5 } else { 4 };
+    if differs(field, l, r) {
+        return at(last);
+    }
     let (a, b) = (&field.values[l as usize], &field.values[r as usize]);
     let other_form = match field.kind {
         FieldType::GivenName => forms(a, b),
         _ => contains(a, b) || joined(a, b),
     };
-    let last = if field.kind == FieldType::GivenName { 5 } else { 4 };
     if other_form {
         return at(1);
     }

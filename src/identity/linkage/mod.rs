@@ -12,6 +12,7 @@ pub mod fields;
 pub mod lexicon;
 pub mod model;
 pub mod settings;
+mod signature;
 pub mod table;
 pub mod text;
 pub mod train;
@@ -223,31 +224,34 @@ fn score(
     let rules = blocks.reports.len();
     let scored: Vec<(Vec<Pair>, Vec<u64>)> = (0..PIECES)
         .into_par_iter()
-        .map(|p| {
-            let (mut found, mut new) = (Vec::new(), vec![0; rules]);
-            let mut seen = vec![u32::MAX; data.records];
-            let mut pair = vec![NOTHING; data.fields.len()];
-            for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
-                blocks.partners(right as u32, &mut seen, false, |left, rule| {
-                    if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
-                        return;
-                    }
-                    new[rule] += 1;
-                    compare::begin(data, left as usize, right, &mut pair);
-                    if !scorer.can_reach(data, left as usize, right, &pair, at_least) {
-                        return;
-                    }
-                    compare::finish(data, left as usize, right, &mut pair);
-                    let organisations = data.of_organisations(left as usize, right);
-                    let probability = scorer.probability(&pair, organisations);
-                    if probability >= at_least {
-                        let weight = scorer.score(&pair, organisations).weight;
-                        found.push(Pair { left, right: right as u32, probability, weight, by: By::Model });
-                    }
-                });
-            }
-            (found, new)
-        })
+        // A thread's pieces share what was seen: each record asks once.
+        .map_init(
+            || vec![u32::MAX; data.records],
+            |seen, p| {
+                let (mut found, mut new) = (Vec::new(), vec![0; rules]);
+                let mut pair = vec![NOTHING; data.fields.len()];
+                for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
+                    blocks.partners(right as u32, seen, false, |left, rule| {
+                        if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
+                            return;
+                        }
+                        new[rule] += 1;
+                        compare::begin(data, left as usize, right, &mut pair);
+                        if !scorer.can_reach(data, &pair, at_least) {
+                            return;
+                        }
+                        compare::finish(data, left as usize, right, &mut pair);
+                        let organisations = data.of_organisations(left as usize, right);
+                        let probability = scorer.probability(&pair, organisations);
+                        if probability >= at_least {
+                            let weight = scorer.score(&pair, organisations).weight;
+                            found.push(Pair { left, right: right as u32, probability, weight, by: By::Model });
+                        }
+                    });
+                }
+                (found, new)
+            },
+        )
         .collect();
     let mut new = vec![0; rules];
     let mut pairs = Vec::new();

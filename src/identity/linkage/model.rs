@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Likeness, MISSING, UNKNOWN};
 use super::fields::{Entity, FieldType};
-use super::table::{Field, NONE, Prepared};
+use super::table::{Field, Prepared};
 
 /// Kinds of pairs, one person first, strangers last.
 pub const KINDS: [&str; 7] =
@@ -148,6 +148,8 @@ pub struct Scorer {
     names: Option<(usize, usize)>,
     /// Of each field, where the values are not equal: the most that it can say for one person. 1 at least: an address that is different may tell nothing.
     unequal_at_best: Vec<f64>,
+    /// The same where they are different, but for what an e-mail's number may tell.
+    different_at_best: Vec<f64>,
     /// The same where they may be equal.
     equal_at_best: Vec<f64>,
 }
@@ -186,12 +188,30 @@ impl Scorer {
                 levels[1..].iter().map(|(m, u, by_share)| m / if *by_share { least } else { *u }).fold(1.0, f64::max)
             })
             .collect();
+        let different_at_best = levels
+            .iter()
+            .zip(&model.fields)
+            .map(|(levels, field)| {
+                let different = compare::first_different(field.kind);
+                let (m, u, _) = levels[different];
+                match field.kind {
+                    FieldType::Email => {
+                        let number = levels[different - 1].0 / compare::RAREST_NUMBER;
+                        levels[different..].iter().map(|(m, u, _)| m / u).fold(number.max(1.0), f64::max)
+                    }
+                    // Of those who moved, the place tells nothing.
+                    kind if is_place(kind) => 1.0,
+                    _ => m / u,
+                }
+            })
+            .collect();
         let place = |kind| model.fields.iter().position(|f| f.kind == kind);
         let names = place(FieldType::GivenName).zip(place(FieldType::FamilyName));
         Scorer {
             namesakes: model.namesakes,
             names,
             unequal_at_best,
+            different_at_best,
             equal_at_best,
             levels,
             shared: [table(false), table(true)],
@@ -258,21 +278,16 @@ impl Scorer {
 
     /// Whether two records can reach a probability at all, by what is equal and the best that the rest could be: spares most comparisons.
     ///
-    /// Names and birthdays have been compared; of the other fields it is known whether they are missing, equal or not.
-    pub fn can_reach(&self, data: &Prepared, a: usize, b: usize, pair: &[Likeness], at_least: f64) -> bool {
+    /// The pair is one that [`compare::begin`] has begun.
+    pub fn can_reach(&self, data: &Prepared, pair: &[Likeness], at_least: f64) -> bool {
         let mut odds = (self.kinds[SAME] + self.kinds[MOVED]) / self.kinds[STRANGERS];
         for (place, field) in data.fields.iter().enumerate() {
-            odds *= if pair[place].level != UNKNOWN {
+            odds *= if usize::from(pair[place].level) == compare::first_different(field.kind) {
+                self.different_at_best[place]
+            } else if pair[place].level != UNKNOWN {
                 self.field_ratio(place, pair[place], SAME, false)
             } else if field.is_single() {
-                let (l, r) = (data.id(a, place), data.id(b, place));
-                if l == NONE || r == NONE {
-                    1.0
-                } else if l == r {
-                    (self.levels[place][0].0 / field.share[l as usize].max(LEAST)).max(1.0)
-                } else {
-                    self.unequal_at_best[place]
-                }
+                self.unequal_at_best[place]
             } else {
                 self.equal_at_best[place]
             };

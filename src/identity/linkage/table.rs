@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use rphonetic::{DoubleMetaphone, Encoder};
 
 use super::fields::FieldType;
+use super::signature::Signature;
 use super::text::{self, Date};
 use super::{lexicon, model::Shares};
 use crate::identity::normalise;
@@ -54,6 +55,8 @@ pub struct Field {
     pub name: String,
     pub kind: FieldType,
     pub values: Vec<Value>,
+    /// Of each value.
+    pub signatures: Vec<Signature>,
     /// `list[start[i]..start[i + 1]]` are record i's values.
     start: Vec<u32>,
     list: Vec<u32>,
@@ -118,8 +121,21 @@ impl Field {
             holders[*number as usize] += 1;
         }
         let values: Vec<Value> = texts.par_iter().map(|(t, _)| value_of(t, kind)).collect();
+        let signatures = values.par_iter().map(|v| Signature::of(v, kind)).collect();
         let (one, single) = firsts(&start, &list);
-        Field { name, kind, values, start, list, one, single, share: Vec::new(), part_share: Vec::new(), holders }
+        Field {
+            name,
+            kind,
+            values,
+            signatures,
+            start,
+            list,
+            one,
+            single,
+            share: Vec::new(),
+            part_share: Vec::new(),
+            holders,
+        }
     }
 
     /// Takes values away that too many hold to tell anything; returns them with their holders.
