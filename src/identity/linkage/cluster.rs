@@ -238,18 +238,23 @@ const CONSOLIDATIONS: usize = 4;
 const LOOKED_AT: usize = 24;
 
 impl Context<'_> {
-    /// All evidence of two clusters: of each field the best that any two members show. Where more values were tried, an agreement by chance is likelier.
+    /// All evidence of two clusters.
     fn together(&self, a: &[u32], b: &[u32]) -> Score {
-        let width = self.data.fields.len();
-        let mut pair = vec![NOTHING; width];
-        let mut best = pair.clone();
-        let mut organisations = true;
+        self.look(a, b, |_, _| {}).score(self, a, b)
+    }
+
+    /// Compares each member with each; `see` hears of each pair.
+    fn look(&self, a: &[u32], b: &[u32], mut see: impl FnMut(&[Likeness], bool)) -> Look {
+        let mut pair = vec![NOTHING; self.data.fields.len()];
+        let mut look = Look { best: pair.clone(), organisations: true };
         for l in a.iter().take(LOOKED_AT) {
             for r in b.iter().take(LOOKED_AT) {
                 let (l, r) = (*l as usize, *r as usize);
                 compare::compare(self.data, l, r, &mut pair);
-                organisations &= self.data.of_organisations(l, r);
-                for (best, one) in best.iter_mut().zip(&pair) {
+                let organisations = self.data.of_organisations(l, r);
+                see(&pair, organisations);
+                look.organisations &= organisations;
+                for (best, one) in look.best.iter_mut().zip(&pair) {
                     if one.level != MISSING
                         && (best.level == MISSING || (one.level, one.share) < (best.level, best.share))
                     {
@@ -258,15 +263,7 @@ impl Context<'_> {
                 }
             }
         }
-        let distinct = |field: &Field, side: &[u32]| {
-            let mut values: Vec<u32> =
-                side.iter().take(LOOKED_AT).flat_map(|r| field.of(*r as usize).iter().copied()).collect();
-            values.sort_unstable();
-            values.dedup();
-            values.len().max(1) as f64
-        };
-        let tries: Vec<f64> = self.data.fields.iter().map(|f| distinct(f, a) * distinct(f, b)).collect();
-        self.scorer.score_of_many(&best, &tries, organisations)
+        look
     }
 
     /// What was decided and what equal evidence links, in this order, without what the model speaks against.
@@ -349,22 +346,17 @@ impl Context<'_> {
         if a.len() == 1 && b.len() == 1 {
             return None;
         }
-        let mut pair = vec![NOTHING; self.data.fields.len()];
         let (mut against, mut in_favour) = (0, 0);
-        for l in a.iter().take(LOOKED_AT) {
-            for r in b.iter().take(LOOKED_AT) {
-                compare::compare(self.data, *l as usize, *r as usize, &mut pair);
-                let organisations = self.data.of_organisations(*l as usize, *r as usize);
-                let probability = self.scorer.probability(&pair, organisations);
-                if probability >= self.review_at {
-                    in_favour += 1;
-                } else if probability < 0.01 && self.contradicts(&pair) {
-                    against += 1;
-                }
+        let look = self.look(a, b, |pair, organisations| {
+            let probability = self.scorer.probability(pair, organisations);
+            if probability >= self.review_at {
+                in_favour += 1;
+            } else if probability < 0.01 && self.contradicts(pair) {
+                against += 1;
             }
-        }
+        });
         let by_model = matches!(by, By::Model | By::Together);
-        (against > in_favour || (by_model && self.together(a, b).probability < self.review_at))
+        (against > in_favour || (by_model && look.score(self, a, b).probability < self.review_at))
             .then_some(Reason::Contradiction)
     }
 
@@ -377,5 +369,33 @@ impl Context<'_> {
             );
             personal && like.level != MISSING && like.level as usize + 1 == compare::levels(field.kind).len()
         })
+    }
+}
+
+/// What two clusters have in common: of each field the best that any two members show.
+struct Look {
+    best: Vec<Likeness>,
+    organisations: bool,
+}
+
+impl Look {
+    /// Where more values were tried, an agreement by chance is likelier.
+    fn score(&self, context: &Context<'_>, a: &[u32], b: &[u32]) -> Score {
+        let mut values: Vec<u32> = Vec::new();
+        let mut distinct = |field: &Field, side: &[u32]| {
+            if side.len() == 1 && field.is_single() {
+                return 1.0;
+            }
+            values.clear();
+            values.extend(side.iter().take(LOOKED_AT).flat_map(|r| field.of(*r as usize)).copied());
+            values.sort_unstable();
+            values.dedup();
+            values.len().max(1) as f64
+        };
+        let tried = |(field, best): (&Field, &Likeness)| {
+            if best.level == MISSING { 1.0 } else { distinct(field, a) * distinct(field, b) }
+        };
+        let tries: Vec<f64> = context.data.fields.iter().zip(&self.best).map(tried).collect();
+        context.scorer.score_of_many(&self.best, &tries, self.organisations)
     }
 }

@@ -162,7 +162,11 @@ pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         if out[place].level == UNKNOWN {
             out[place] = best(data, place, a, b);
         }
-        if field.kind == FieldType::Email && (1..MISSING).contains(&out[place].level) {
+        if field.kind != FieldType::Email || !(1..MISSING).contains(&out[place].level) {
+            continue;
+        }
+        let (l, r) = (data.id(a, place) as usize, data.id(b, place) as usize);
+        if out[place].level < EMAIL_DIFFERENT || field.signatures[l].are_numbered(&field.signatures[r]) {
             out[place] = of_mailboxes(data, field, a, b, out[place], &out[..2]);
         }
     }
@@ -199,9 +203,9 @@ fn of_mailboxes(data: &Prepared, field: &Field, a: usize, b: usize, like: Likene
     let (p, q) = (&x.number, &y.number);
     let numbered = !p.is_empty() && !q.is_empty();
     if like.level == EMAIL_DIFFERENT {
-        return match of_names && p.len().min(q.len()) >= 2 {
-            true if p == q => Likeness { level: EMAIL_NUMBER, share: number_share(p) },
-            true if !one_edit(p, q) => at(EMAIL_OTHER_NUMBER),
+        return match (of_names, p == q) {
+            (true, true) => Likeness { level: EMAIL_NUMBER, share: number_share(p) },
+            (true, false) if !one_edit(p, q) => at(EMAIL_OTHER_NUMBER),
             _ => like,
         };
     }

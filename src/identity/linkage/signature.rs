@@ -10,7 +10,7 @@ use super::table::Value;
 pub struct Signature {
     /// The characters that it has. Of a date: its eight digits. Of a phone: its last eight.
     letters: u64,
-    /// Of a given name, its groups of nicknames; of a street, its words. A bit may stand for several.
+    /// Of a given name, its groups of nicknames; of a street, its words; of an e-mail, whether it has a number. A bit may stand for several.
     marks: u32,
     /// How it begins.
     head: [u8; 4],
@@ -59,7 +59,10 @@ impl Signature {
                 signature.letters = digits.iter().rev().take(8).fold(0, |all, d| all << 8 | u64::from(*d));
             }
             // A slip of the key may part a mailbox: f@holmes@example.com.
-            Email => signature.is_open |= value.text.matches('@').count() != 1,
+            Email => {
+                signature.is_open |= value.text.matches('@').count() != 1;
+                signature.marks = u32::from(value.number.len() >= 2);
+            }
             Organisation => signature.is_open = true,
             _ => {}
         }
@@ -97,6 +100,11 @@ impl Signature {
             DateOfBirth => self.years_apart(other) > 1 && differing(self.letters, other.letters) > 4,
             Organisation | Country => false,
         }
+    }
+
+    /// Of e-mails: whether both have a number that can be compared.
+    pub fn are_numbered(&self, other: &Signature) -> bool {
+        self.marks & other.marks != 0
     }
 
     fn digits(&self) -> u64 {
