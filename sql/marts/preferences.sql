@@ -96,15 +96,15 @@ ranked as (
 
 -- Lower bound of Wilson's interval at 95 %: with k of n orders and z = 1.96,
 -- (2k + z² - z · root(4k(n - k) / n + z²)) / (2 (n + z²)).
--- The root is that of a whole number and cut to one, which every machine does alike; all else is exact.
+-- The root of a whole number, cut to seven digits, is the same on every machine; all else is exact.
 rooted as (
     select
         ranked.*,
         totals.customer_orders,
-        cast(floor(sqrt(cast(
-            (4 * cast(div_round(ranked.orders * (totals.customer_orders - ranked.orders) * 1000000, totals.customer_orders, 0) as bigint)
-            + 3841600) * 10000 as double
-        ))) as bigint) as root_hundred_thousandths
+        cast(floor(10000 * sqrt(cast(
+            4 * cast(div_round(ranked.orders * (totals.customer_orders - ranked.orders) * 1000000, totals.customer_orders, 0) as bigint)
+            + 3841600 as double
+        ))) as bigint) as root_ten_millionths
     from totals
     inner join ranked on totals.customer_id = ranked.customer_id
     where ranked.rank <= $preference_places
@@ -121,8 +121,8 @@ final as (
         div_round(orders, customer_orders, 6) as share,
         div_round(weight_millionths, 1000000, 6) as weight,
         div_round(
-            orders * 20000000 + 38416000 - 196 * root_hundred_thousandths,
-            (customer_orders * 20000 + 76832) * 1000,
+            orders * 2000000000 + 3841600000 - 196 * root_ten_millionths,
+            (customer_orders * 20000 + 76832) * 100000,
             6
         ) as confidence,
         last_ordered_at
