@@ -90,15 +90,17 @@ compared as (
         silo.months as found
     from silo
     union all
-    select 'incomplete months' as what, 1 as expected, count(*) as found
+    -- Where nobody was ever touched there is no month.
+    select 'incomplete months' as what, 1 as expected,
+        sum(case when not silo_index.is_complete and silo_index.month = last_day.month then 1 else 0 end) as found
     from marts.silo_index as silo_index
     cross join last_day
-    where not silo_index.is_complete and silo_index.month = last_day.month
+    group by last_day.month
     union all
-    select 'complete months' as what, silo.months - 1 as expected, count(*) as found
+    select 'complete months' as what, silo.months - 1 as expected,
+        sum(case when silo_index.is_complete then 1 else 0 end) as found
     from marts.silo_index as silo_index
     cross join silo
-    where silo_index.is_complete
     group by silo.months
 ),
 

@@ -55,13 +55,19 @@ expected as (
         end as expected_orders
     from standings as s
     join likes as l using (customer_id)
+),
+
+-- What an order of anybody left; nothing, where nobody ordered.
+everybody as (
+    select coalesce(sum(value_to_date_eur)::double / nullif((select count(*) from orders where customer_id is not null), 0), 0) as average
+    from marts.customer_value
 )
 
 select
     customer_id,
     e.method,
     round(e.expected_orders, 4)::decimal(18, 4) as expected_orders,
-    (v.value_to_date_eur::double + $expected_value_prior_orders * (select sum(value_to_date_eur)::double from marts.customer_value) / (select count(*) from orders where customer_id is not null))
+    (v.value_to_date_eur::double + $expected_value_prior_orders * (select average from everybody))
     / (e.orders + $expected_value_prior_orders) as value_per_order_eur,
     round(e.expected_orders, 4)::double * value_per_order_eur as expected_value_eur
 from expected as e
