@@ -65,4 +65,4 @@ select
     'missing' as what
 from customers
 left join channels on customers.customer_id = channels.customer_id
-where channels.customer_id is null
+where channels.customer_id is null and $preference_places > 0

@@ -67,8 +67,10 @@ select
     customer_id,
     e.method,
     round(e.expected_orders, 4)::decimal(18, 4) as expected_orders,
-    (v.value_to_date_eur::double + $expected_value_prior_orders * (select average from everybody))
-    / (e.orders + $expected_value_prior_orders) as value_per_order_eur,
+    coalesce(
+        (v.value_to_date_eur::double + $expected_value_prior_orders * (select average from everybody))
+        / nullif(e.orders + $expected_value_prior_orders, 0), 0
+    ) as value_per_order_eur,
     round(e.expected_orders, 4)::double * value_per_order_eur as expected_value_eur
 from expected as e
 join marts.customer_value as v using (customer_id)
