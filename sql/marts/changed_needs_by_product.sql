@@ -48,10 +48,10 @@ bounds as (
 
 calendar as (
     select
-        month_start as month,
-        max(year) * 12 + max(month) as month_number
+        date as month,
+        year * 12 + month as month_number
     from warehouse.dim_date
-    group by month_start
+    where date = month_start
 ),
 
 -- Months before whose two windows the company had orders already. One month is in several windows, of its own and later ones.

@@ -23,11 +23,12 @@ bounds as (
 ),
 
 months as (
-    select dim_date.month_start as month
+    select dim_date.date as month
     from warehouse.dim_date
     cross join bounds
-    where dim_date.month_start >= bounds.first_month and dim_date.month_start <= bounds.last_month
-    group by dim_date.month_start
+    where dim_date.date = dim_date.month_start
+        and dim_date.date >= bounds.first_month
+        and dim_date.date <= bounds.last_month
 ),
 
 -- Who was known before the first month counts from it on.
