@@ -30,6 +30,10 @@ frictions as (
     select * from marts.friction
 ),
 
+next_steps as (
+    select * from marts.next_best_step
+),
+
 -- Per channel first: the sums of a customer and her usual channel come from the same small table.
 orders_by_channel as (
     select
@@ -205,6 +209,8 @@ final as (
         usual_products.usual_product,
         usual_channels.usual_channel,
         last_touches.last_touch_department,
+        coalesce(next_steps.next_best_step, 'none') as next_best_step,
+        coalesce(next_steps.reason, 'Nothing is waiting.') as next_best_step_reason,
         customers.systems_known,
         coalesce(sales.orders_count, 0) as orders_count,
         coalesce(sales.orders_placed_count, 0) as orders_placed_count,
@@ -228,6 +234,7 @@ final as (
     left join last_satisfactions on customers.customer_id = last_satisfactions.customer_id
     left join last_touches on customers.customer_id = last_touches.customer_id
     left join recent_frictions on customers.customer_id = recent_frictions.customer_id
+    left join next_steps on customers.customer_id = next_steps.customer_id
 )
 
 select * from final
