@@ -58,7 +58,7 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     for value in &shared {
         tracing::debug!("one {:?} of {} names tells nothing", value.kind, value.names);
     }
-    let blocks = linkage::blocks(&data, &settings);
+    let blocks = linkage::blocks(&data, &settings, None);
     let model = linkage::train(&mut data, &blocks, &settings, &sources);
     let given = Given { sources, ..Given::default() };
     let linked = linkage::link(&data, blocks, &model, &settings, &given);

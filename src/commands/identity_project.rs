@@ -23,7 +23,7 @@ pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
     let records = all_records(project).await?;
     let settings = resolve::settings(project, Entity::Person);
     let mut data = probable::prepare(&records, &settings);
-    let blocks = linkage::blocks(&data, &settings);
+    let blocks = linkage::blocks(&data, &settings, None);
     let model = linkage::train(&mut data, &blocks, &settings, &[]);
     let path = output.map_or_else(|| project.root.join(MODEL_FILE), Path::to_path_buf);
     let text = super::pretty(&model)? + "\n";
@@ -190,8 +190,7 @@ async fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Expla
     // Guests are explained by the e-mail that they are known by.
     everybody.iter_mut().filter(|e| records.iter().any(|r| same(e, r))).for_each(|e| e.holder = None);
     let places: Vec<usize> = records.iter().filter_map(|r| everybody.iter().position(|e| same(e, r))).collect();
-    let (data, model) = probable::fit(&everybody, &settings, model)
-        .map_err(|e| Error::config(format!("{MODEL_FILE} does not fit the records: {e}")))?;
+    let (data, model) = probable::fit(&everybody, &settings, model)?;
     let scorer = Scorer::new(&model);
     let name = |i: usize| format!("{}/{}/{}", records[i].system, records[i].object, records[i].id);
     let one = |a: usize, b: usize| {

@@ -1,6 +1,7 @@
 //! Exact rules: records that share an e-mail or a phone number are one person, unless too many share it.
 
 use super::linkage::cluster::{By, Clusters, Reason};
+use super::memory::Memory;
 use super::{Blocked, CutLink, Decided, Link, Record, Resolution, name_clusters, sort};
 use crate::config::project::{Decision, Evidence};
 
@@ -24,7 +25,16 @@ pub fn resolve(mut records: Vec<Record>, max_holders: u64, decisions: &[Decision
     };
     let customers = name_clusters(&records, &root);
     links.sort_by_key(|l| (l.left, l.right, l.by));
-    Resolution { records, customers, links, blocked, doubtful: Vec::new(), cuts, unknown: decided.unknown }
+    Resolution {
+        records,
+        customers,
+        links,
+        blocked,
+        doubtful: Vec::new(),
+        cuts,
+        unknown: decided.unknown,
+        memory: Memory::default(),
+    }
 }
 
 /// Decisions first; then no link that would bring together what a person keeps apart.

@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::linkage::cluster::Pair;
 use super::linkage::fields::{self, FieldType, Guess};
+use super::linkage::rounded;
 use super::linkage::table::{Column, Table};
 use crate::config::linkage::LinkageYaml;
 use crate::config::suggest;
@@ -257,9 +258,4 @@ pub fn clusters(table: &Table, cluster: &[u32]) -> Result<RecordBatch> {
         ("cluster_id", Arc::new(StringArray::from_iter_values(cluster.iter().map(|c| name(*c))))),
     ];
     RecordBatch::try_from_iter(columns).map_err(|e| Error::failed(e.to_string()))
-}
-
-/// What the last digits of a probability are hangs on the machine; these do not.
-pub fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

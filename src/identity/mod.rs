@@ -11,6 +11,7 @@ pub mod files;
 pub mod history;
 pub mod ids;
 pub mod linkage;
+pub mod memory;
 pub mod normalise;
 pub mod picture;
 pub mod probable;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use crate::config::project::{Decision, Evidence, RecordName};
 use linkage::cluster::{By, Reason};
+use memory::Memory;
 
 /// One person record of a source, with its evidence normalised. What many records share is held once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +109,8 @@ pub struct Resolution {
     pub cuts: Vec<CutLink>,
     /// Lines of identity-overrides.csv about records that are not there.
     pub unknown: Vec<u64>,
+    /// What the next run need not compare again.
+    pub memory: Memory,
 }
 
 /// What persons decided, by the records' indices.

@@ -5,26 +5,38 @@ use std::sync::Arc;
 use super::linkage::cluster::{By, Pair};
 use super::linkage::fields::FieldType;
 use super::linkage::model::Model;
+use super::linkage::recall;
 use super::linkage::table::{Column, Prepared, Table};
 use super::linkage::{self, Given, Nameless, Settings};
+use super::memory::{Memory, Past};
 use super::{CutLink, Decided, Link, Record, Resolution, exact, name_clusters, sort};
+use crate::config::MODEL_FILE;
 use crate::config::project::Decision;
+use crate::error::{Error, Result};
 
-/// Links, clusters and names the records by a model. Their order does not matter. An error says what the model does not know.
+/// How a project comes by a model of its own.
+pub const TRAIN: &str = "`uramaki identity train` makes a model of the project's records";
+
+/// Links, clusters and names the records by a model. Their order does not matter, and what an earlier run compared saves time and changes nothing. `engine` names
+/// the program's version: comparisons of another are not recalled.
 pub fn resolve(
     mut records: Vec<Record>,
     max_holders: u64,
     decisions: &[Decision],
-    model: &Model,
-    settings: &Settings,
-) -> Result<Resolution, String> {
+    (model, settings): &(Model, Settings),
+    past: &Past,
+    engine: &str,
+) -> Result<Resolution> {
     sort(&mut records);
     let decided = Decided::of(&records, decisions);
     let (data, model) = fit(&records, settings, model.clone())?;
+    let digests = recall::digests(&data, &model, settings, engine).map_err(Error::failed)?;
+    let recall = past.recall(&records, &digests)?;
     let (groups, blocked) = exact::groups(&records, max_holders);
     let mut given = Given {
         same: decided.same.iter().map(|l| (l.left as u32, l.right as u32)).collect(),
         different: decided.different.clone(),
+        recall,
         ..Given::default()
     };
     for group in &groups {
@@ -53,7 +65,8 @@ pub fn resolve(
             others.iter().for_each(|i| join(vec![*i as u32]));
         }
     }
-    let linked = linkage::link(&data, linkage::blocks(&data, settings), &model, settings, &given);
+    let blocks = linkage::blocks(&data, settings, given.recall.as_ref());
+    let linked = linkage::link(&data, blocks, &model, settings, &given);
     let root: Vec<usize> = linked.cluster.iter().map(|r| *r as usize).collect();
     let customers = name_clusters(&records, &root);
     let link = |pair: &Pair| told(&records, &decided, pair);
@@ -61,7 +74,8 @@ pub fn resolve(
     links.sort_by_key(|l| (l.left, l.right, l.by));
     let doubtful = linked.doubtful.iter().map(link).collect();
     let cuts = linked.cuts.iter().map(|c| CutLink { link: link(&c.pair), reason: c.reason }).collect();
-    Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown })
+    let memory = Memory { digests, pairs: linked.kept, wide: linked.wide };
+    Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown, memory })
 }
 
 /// Known by an e-mail alone.
@@ -69,11 +83,13 @@ fn is_guest(record: &Record) -> bool {
     record.holder.is_some()
 }
 
-/// The records as the engine compares them, with what the model knows of them; a general model learns from them how common values are.
-pub fn fit(records: &[Record], settings: &Settings, model: Model) -> Result<(Prepared, Model), String> {
+/// The records as the engine compares them, with what the model knows of them; a general model learns from them how common values are. An error says what the
+/// model does not know.
+pub fn fit(records: &[Record], settings: &Settings, model: Model) -> Result<(Prepared, Model)> {
     let mut data = prepare(records, settings);
     let model = if model.is_general { model.of_records(&data) } else { model };
-    linkage::take(&mut data, &model)?;
+    linkage::take(&mut data, &model)
+        .map_err(|e| Error::config(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN))?;
     Ok((data, model))
 }
 

@@ -7,7 +7,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::events::Event;
 use super::history::Known;
-use super::{CutLink, Link, Record, Resolution, files};
+use super::linkage::rounded;
+use super::{CutLink, Link, Record, Resolution, memory};
 use crate::contract::utc_micros;
 use crate::error::{Error, Result};
 
@@ -33,6 +34,7 @@ macro_rules! of_pairs {
         ]
     };
 }
+pub(super) use of_pairs;
 
 const RECORD: TableSpec = TableSpec {
     name: "identity.record",
@@ -133,7 +135,7 @@ const CUT: TableSpec = TableSpec {
     order: PAIR_ORDER,
 };
 
-const PAIR_ORDER: &[&str] =
+pub const PAIR_ORDER: &[&str] =
     &["left_system", "left_object", "left_record_id", "right_system", "right_object", "right_record_id"];
 
 const HISTORY: TableSpec = TableSpec {
@@ -171,7 +173,8 @@ const EVENT: TableSpec = TableSpec {
     order: &["run", "customer_id", "event", "other_customer_id"],
 };
 
-pub const SPECS: [&TableSpec; 8] = [&RECORD, &XREF, &LINK, &BLOCKED, &EVENT, &REVIEW, &CUT, &HISTORY];
+pub const SPECS: [&TableSpec; 11] =
+    [&RECORD, &XREF, &LINK, &BLOCKED, &EVENT, &REVIEW, &CUT, &HISTORY, &memory::DIGEST, &memory::SCORED, &memory::WIDE];
 
 impl TableSpec {
     pub fn schema(&self) -> SchemaRef {
@@ -195,7 +198,7 @@ impl TableSpec {
         self.order.iter().map(ToString::to_string).collect()
     }
 
-    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    pub fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
         RecordBatch::try_new(self.schema(), columns).map_err(|e| Error::failed(format!("building {}: {e}", self.name)))
     }
 }
@@ -283,7 +286,16 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
         columns.push(texts(cut[range].iter().map(|c| Some(c.reason.text()))));
         CUT.batch(columns)
     })?;
-    Ok(vec![(&RECORD, record), (&XREF, xref), (&LINK, link), (&BLOCKED, vec![blocked]), (&REVIEW, review), (&CUT, cut)])
+    let mut all = vec![
+        (&RECORD, record),
+        (&XREF, xref),
+        (&LINK, link),
+        (&BLOCKED, vec![blocked]),
+        (&REVIEW, review),
+        (&CUT, cut),
+    ];
+    all.extend(memory::rows(resolution)?);
+    Ok(all)
 }
 
 /// Both records of each pair.
@@ -322,7 +334,7 @@ pub fn history_rows(known: &[Known]) -> Result<Rows> {
 
 /// The last digits hang on the machine; they are not written.
 fn doubles(values: impl Iterator<Item = f64>) -> ArrayRef {
-    Arc::new(Float64Array::from_iter_values(values.map(files::rounded)))
+    Arc::new(Float64Array::from_iter_values(values.map(rounded)))
 }
 
 /// The events table.
@@ -337,10 +349,10 @@ pub fn event_rows(events: &[Event]) -> Result<Rows> {
     Ok((&EVENT, vec![batch]))
 }
 
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
 }
 
-fn chunks(rows: usize, build: impl Fn(std::ops::Range<usize>) -> Result<RecordBatch>) -> Result<Vec<RecordBatch>> {
+pub fn chunks(rows: usize, build: impl Fn(std::ops::Range<usize>) -> Result<RecordBatch>) -> Result<Vec<RecordBatch>> {
     (0..rows.max(1)).step_by(CHUNK).map(|from| build(from..(from + CHUNK).min(rows))).collect()
 }

@@ -55,6 +55,8 @@ pub struct Site {
     pub fingerprints: Fingerprints,
     pub previous: Option<Manifest>,
     pub run: u64,
+    /// Nothing of an earlier run is to be used.
+    pub full_refresh: bool,
     pub at_once: usize,
     pub yield_: Mutex<Yield>,
 }

@@ -10,6 +10,7 @@ use datafusion::catalog::MemTable;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::build::{Site, Special};
+use super::fingerprint;
 use crate::catalog;
 use crate::config::linkage::Entity;
 use crate::config::project::{IdentityMode, Object, Project};
@@ -19,6 +20,8 @@ use crate::error::{Error, Result};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
 use crate::identity::linkage::model::{Model, SHIPPED};
+use crate::identity::memory::{self, Past};
+use crate::identity::probable::TRAIN;
 use crate::identity::{Resolution, collect, exact, history, probable, tables as identity_tables};
 use crate::landing::newest::Newest;
 use crate::manifest::{ColumnRecord, StageRecord};
@@ -50,10 +53,16 @@ pub fn task(
                 .extend(collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?);
         }
         let count = records.len() as u64;
+        let past = match way {
+            Some(_) if !site.full_refresh => past(&site).await?,
+            _ => Past::default(),
+        };
         let resolution = tokio::task::spawn_blocking(move || match way {
             None => Ok(exact::resolve(records, max_holders, &decisions)),
-            Some((model, settings)) => probable::resolve(records, max_holders, &decisions, &model, &settings)
-                .map_err(|e| Error::failed(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN)),
+            Some(way) => {
+                let engine = fingerprint::digest(fingerprint::versions().iter().flat_map(|(k, v)| [k.as_str(), v]));
+                probable::resolve(records, max_holders, &decisions, &way, &past, &engine)
+            }
         })
         .await
         .map_err(|e| Error::failed(format!("identity stopped: {e}")))??;
@@ -67,8 +76,6 @@ pub fn task(
     });
     Ok((reads, special))
 }
-
-const TRAIN: &str = "`uramaki identity train` makes a model of the project's records";
 
 /// The model that the project resolves by: its own file, else the one that ships. None: exact rules only.
 pub fn way(project: &Project) -> Result<Option<(Model, Settings)>> {
@@ -171,24 +178,40 @@ async fn events(site: &Site, resolution: &Resolution) -> Result<Vec<Event>> {
     Ok(all)
 }
 
-/// The events so far, and the customers of the run before.
-async fn previous_tables(site: &Site) -> Result<(Vec<Event>, Vec<RecordBatch>)> {
-    let Some(previous) = &site.previous else { return Ok(Default::default()) };
-    let mut out: Vec<Vec<RecordBatch>> = Vec::new();
-    for table in ["identity.customer_event", "identity.customer_xref"] {
-        let Some(record) = previous.tables.get(table) else { return Ok(Default::default()) };
+/// What the run before compared.
+async fn past(site: &Site) -> Result<Past> {
+    let [digests, pairs, wide] =
+        rows_before(site, [memory::DIGEST.name, memory::SCORED.name, memory::WIDE.name]).await?;
+    Ok(Past { digests, pairs, wide })
+}
+
+/// The rows of tables as the run before published them; none where it did not publish them all.
+async fn rows_before<const N: usize>(site: &Site, tables: [&str; N]) -> Result<[Vec<RecordBatch>; N]> {
+    let mut out = [const { Vec::new() }; N];
+    let Some(previous) = &site.previous else { return Ok(out) };
+    if tables.iter().any(|table| !previous.tables.contains_key(*table)) {
+        return Ok(out);
+    }
+    for (rows, table) in out.iter_mut().zip(tables) {
+        let Some(record) = previous.tables.get(table) else { continue };
         let schema = super::tables::recorded_schema(record)?;
         let provider = super::tables::published(&site.warehouse, &schema, &record.files, &record.order)?;
         let doing = format!("reading {table} of run {}", previous.run);
         let frame = site.context.read_table(provider).map_err(|e| engine::failed(&doing, &e))?;
-        out.push(frame.collect().await.map_err(|e| engine::failed(&doing, &e))?);
+        *rows = frame.collect().await.map_err(|e| engine::failed(&doing, &e))?;
     }
+    Ok(out)
+}
+
+/// The events so far, and the customers of the run before.
+async fn previous_tables(site: &Site) -> Result<(Vec<Event>, Vec<RecordBatch>)> {
+    let [event_rows, xref] = rows_before(site, ["identity.customer_event", "identity.customer_xref"]).await?;
     let text = |batch: &RecordBatch, column: usize, row: usize| -> Option<String> {
         let texts = batch.column(column).as_string_opt::<i32>()?;
         texts.is_valid(row).then(|| texts.value(row).to_string())
     };
     let mut events = Vec::new();
-    for batch in &out[0] {
+    for batch in &event_rows {
         let runs = batch.column(0).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             events.push(Event {
@@ -200,5 +223,5 @@ async fn previous_tables(site: &Site) -> Result<(Vec<Event>, Vec<RecordBatch>)> 
             });
         }
     }
-    Ok((events, out.pop().unwrap_or_default()))
+    Ok((events, xref))
 }

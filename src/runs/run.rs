@@ -289,6 +289,7 @@ async fn work(
         fingerprints,
         previous: last.as_ref().map(|s| s.manifest.clone()),
         run: number,
+        full_refresh: request.full_refresh,
         at_once: build::at_once(request.threads),
         yield_: std::sync::Mutex::default(),
     });

@@ -3,7 +3,7 @@
 //! Each rule makes keys of one or a few values. Its smallest blocks come first, until the rule has used up its pairs: what is rare tells most, and no rule can
 //! run away. A pair is compared once, whatever number of rules find it.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -82,14 +82,18 @@ pub struct Blocks {
     of: Vec<Vec<(u32, u32)>>,
     /// Of each rule: where a record's blocks begin in `of`.
     offsets: Vec<Vec<u32>>,
+    /// Of each rule, of each block: whether an earlier run left it out. Empty: nothing is known of an earlier run.
+    was_wide: Vec<Vec<bool>>,
+    /// The rules' numbers and the keys of blocks that are left out.
+    pub wide: Vec<(u32, u64)>,
     pub reports: Vec<RuleReport>,
     /// About so many pairs are in the blocks, those for training among them.
     pub training_pairs: u64,
 }
 
 impl Blocks {
-    /// Calls `visit` with each record of a smaller number that shares a block with `record`, once. `seen` holds, of each record, the last one that met it.
-    pub fn partners(&self, record: u32, seen: &mut [u32], training: bool, mut visit: impl FnMut(u32, usize)) {
+    /// Calls `visit` with each record of a smaller number that shares a block with `record`, once, with the rule and the block. `seen` holds, of each record, the last one that met it.
+    pub fn partners(&self, record: u32, seen: &mut [u32], training: bool, mut visit: impl FnMut(u32, (usize, u32))) {
         for rule in 0..self.members.len() {
             let most = if training { usize::MAX } else { self.reports[rule].largest_block as usize };
             let offsets = &self.offsets[rule];
@@ -105,18 +109,32 @@ impl Blocks {
                     }
                     if seen[*other as usize] != record {
                         seen[*other as usize] = record;
-                        visit(*other, rule);
+                        visit(*other, (rule, *block));
                     }
                 }
             }
         }
     }
+
+    /// Whether an earlier run left out the block.
+    pub fn was_wide(&self, (rule, block): (usize, u32)) -> bool {
+        self.was_wide[rule].get(block as usize).copied().unwrap_or(true)
+    }
 }
 
 /// Makes the blocks: those of up to `pairs_per_rule` pairs for comparing, and for training up to `training_pairs`.
-pub fn blocks(data: &Prepared, rules: &[Rule], pairs_per_rule: u64, training_pairs: u64) -> Blocks {
+///
+/// `left_out` are blocks that an earlier run left out; None where nothing is known of one.
+pub fn blocks(
+    data: &Prepared,
+    rules: &[Rule],
+    pairs_per_rule: u64,
+    training_pairs: u64,
+    left_out: Option<&HashSet<(u32, u64)>>,
+) -> Blocks {
     let mut all = Blocks::default();
-    for rule in rules {
+    for (place, rule) in rules.iter().enumerate() {
+        let place = place as u32;
         let Some(mut keys) = keys(data, rule) else { continue };
         keys.par_sort_unstable();
         keys.dedup();
@@ -158,12 +176,19 @@ pub fn blocks(data: &Prepared, rules: &[Rule], pairs_per_rule: u64, training_pai
             continue;
         }
         let (mut members, mut starts, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        let mut was_wide = Vec::new();
         for block in keys.chunk_by(|a, b| a.0 == b.0) {
+            if block.len() as u64 > report.largest_block && block.len() > 1 {
+                all.wide.push((place, block[0].0));
+            }
             if block.len() < 2 || block.len() as u64 > largest_of_training {
                 continue;
             }
             let number = starts.len() as u32;
             starts.push(members.len() as u32);
+            if let Some(left_out) = left_out {
+                was_wide.push(left_out.contains(&(place, block[0].0)));
+            }
             for (_, record) in block {
                 members.push(*record);
                 of.push((*record, number));
@@ -179,6 +204,7 @@ pub fn blocks(data: &Prepared, rules: &[Rule], pairs_per_rule: u64, training_pai
             }
             offsets.push(at as u32);
         }
+        all.was_wide.push(was_wide);
         all.members.push(members);
         all.starts.push(starts);
         all.of.push(of);

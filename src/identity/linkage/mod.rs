@@ -11,6 +11,7 @@ pub mod explain;
 pub mod fields;
 pub mod lexicon;
 pub mod model;
+pub mod recall;
 pub mod settings;
 mod signature;
 pub mod table;
@@ -24,6 +25,7 @@ use cluster::{By, Clusters, Context, Cut, Guards, Pair};
 use compare::NOTHING;
 use fields::FieldType;
 use model::{Model, Scorer};
+use recall::Recall;
 pub use settings::Settings;
 use table::{Prepared, Table};
 
@@ -49,6 +51,8 @@ pub struct Given {
     pub exact: Vec<(u32, u32, By)>,
     /// Known by one value, which others hold too.
     pub nameless: Vec<Nameless>,
+    /// What an earlier run compared.
+    pub recall: Option<Recall>,
     /// Of each record: its source, where each source holds everybody once. Empty: sources do not matter.
     pub sources: Vec<u32>,
 }
@@ -72,6 +76,9 @@ pub struct Linked {
     /// Of each record: the first record of its cluster.
     pub cluster: Vec<u32>,
     pub rules: Vec<RuleReport>,
+    /// All pairs that were likely enough to be kept, and the blocks that were left out: what a later run can recall.
+    pub kept: Vec<Pair>,
+    pub wide: Vec<(u32, u64)>,
 }
 
 /// Sorts the records by name, so that no result hangs on their order.
@@ -125,10 +132,10 @@ pub fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
 }
 
 /// Which records are compared.
-pub fn blocks(data: &Prepared, settings: &Settings) -> Blocks {
+pub fn blocks(data: &Prepared, settings: &Settings, recall: Option<&Recall>) -> Blocks {
     let [most, training] = [settings.pairs_per_record, settings.training_pairs_per_record]
         .map(|per_record| Settings::pairs_per_rule(per_record, data.records));
-    let blocks = block::blocks(data, &settings.rules, most, training.max(most));
+    let blocks = block::blocks(data, &settings.rules, most, training.max(most), recall.map(|r| &r.wide));
     tracing::debug!("records are in blocks");
     blocks
 }
@@ -140,7 +147,7 @@ fn may_pair(sources: &[u32]) -> impl Fn(u32, u32) -> bool + Sync {
 /// Links and clusters the records by a model whose shares they have taken.
 pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Settings, given: &Given) -> Linked {
     let scorer = Scorer::new(model);
-    let (mut pairs, new_pairs) = score(data, &blocks, &scorer, KEPT_AT, &may_pair(&given.sources));
+    let (mut pairs, new_pairs) = score(data, &blocks, &scorer, given);
     for (report, new) in blocks.reports.iter_mut().zip(new_pairs) {
         report.new_pairs = new;
     }
@@ -179,7 +186,8 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
         .filter(|p| cluster[p.left as usize] != cluster[p.right as usize])
         .copied()
         .collect();
-    Linked { links, doubtful, cuts, cluster, rules: std::mem::take(&mut blocks.reports) }
+    let (rules, wide) = (std::mem::take(&mut blocks.reports), std::mem::take(&mut blocks.wide));
+    Linked { links, doubtful, cuts, cluster, rules, kept: pairs, wide }
 }
 
 /// E-mails and phones that many different names hold are no evidence.
@@ -210,18 +218,18 @@ fn forget_shared(data: &mut Prepared, max_holders: u32) -> Vec<Shared> {
     shared
 }
 
+/// What the last digits of a probability are hangs on the machine; these do not.
+pub fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 /// Pieces that records are scored in: their number is fixed, so that results come in one order.
 const PIECES: usize = 256;
 
-fn score(
-    data: &Prepared,
-    blocks: &Blocks,
-    scorer: &Scorer,
-    at_least: f64,
-    may_pair: &(impl Fn(u32, u32) -> bool + Sync),
-) -> (Vec<Pair>, Vec<u64>) {
+fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (Vec<Pair>, Vec<u64>) {
     let piece = data.records.div_ceil(PIECES).max(1);
     let rules = blocks.reports.len();
+    let may_pair = may_pair(&given.sources);
     let scored: Vec<(Vec<Pair>, Vec<u64>)> = (0..PIECES)
         .into_par_iter()
         // A thread's pieces share what was seen: each record asks once.
@@ -231,21 +239,31 @@ fn score(
                 let (mut found, mut new) = (Vec::new(), vec![0; rules]);
                 let mut pair = vec![NOTHING; data.fields.len()];
                 for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
-                    blocks.partners(right as u32, seen, false, |left, rule| {
+                    let recall = given.recall.as_ref().filter(|r| r.is_same(right as u32));
+                    blocks.partners(right as u32, seen, false, |left, block| {
                         if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
                             return;
                         }
-                        new[rule] += 1;
+                        new[block.0] += 1;
+                        let keep = |probability, weight| Pair {
+                            left,
+                            right: right as u32,
+                            probability,
+                            weight,
+                            by: By::Model,
+                        };
+                        if let Some(recall) = recall.filter(|r| r.is_same(left) && !blocks.was_wide(block)) {
+                            found.extend(recall.pair(left, right as u32).map(|(p, w)| keep(p, w)));
+                            return;
+                        }
                         compare::begin(data, left as usize, right, &mut pair);
-                        if !scorer.can_reach(data, &pair, at_least) {
+                        if !scorer.can_reach(data, &pair, KEPT_AT) {
                             return;
                         }
                         compare::finish(data, left as usize, right, &mut pair);
-                        let organisations = data.of_organisations(left as usize, right);
-                        let probability = scorer.probability(&pair, organisations);
-                        if probability >= at_least {
-                            let weight = scorer.score(&pair, organisations).weight;
-                            found.push(Pair { left, right: right as u32, probability, weight, by: By::Model });
+                        let score = scorer.score(&pair, data.of_organisations(left as usize, right));
+                        if score.probability >= KEPT_AT {
+                            found.push(keep(rounded(score.probability), rounded(score.weight)));
                         }
                     });
                 }
