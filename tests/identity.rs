@@ -2,11 +2,13 @@
 //! persons, merges, splits and links that are taken back.
 
 mod common;
+#[path = "identity/projects.rs"]
+mod projects;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use common::{Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
+use common::{Ran, Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
 use tempfile::TempDir;
 
 /// Runs `identity resolve` on the file and returns the folder that it wrote.

@@ -1,5 +1,6 @@
 //! Probabilistic resolution of a project's person records: exact evidence first, then what the model makes of all the rest.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::linkage::cluster::{By, Pair};
@@ -8,7 +9,7 @@ use super::linkage::model::Model;
 use super::linkage::table::{Column, Prepared, Table};
 use super::linkage::{self, Given, Settings};
 use super::{CutLink, Decided, Link, Record, Resolution, exact, name_clusters, sort};
-use crate::config::project::Decision;
+use crate::config::project::{Decision, Project};
 
 /// Links, clusters and names the records by a model. Their order does not matter. An error says what the model does not know.
 pub fn resolve(
@@ -17,6 +18,7 @@ pub fn resolve(
     decisions: &[Decision],
     model: &Model,
     settings: &Settings,
+    stated: &Stated,
 ) -> Result<Resolution, String> {
     sort(&mut records);
     let (mut exact, blocked) = exact::links(&records, max_holders);
@@ -24,7 +26,7 @@ pub fn resolve(
     let is_desk = |l: &Link| l.by == By::Email && l.evidence.as_deref().is_some_and(linkage::text::is_desk_mailbox);
     exact.retain(|l| !is_desk(l) || is_guest(&records[l.left]) || is_guest(&records[l.right]));
     let decided = Decided::of(&records, decisions);
-    let (data, model) = fit(&records, settings, model.clone())?;
+    let (data, model) = fit(&records, stated, settings, model.clone())?;
     let given = Given {
         same: decided.same.iter().map(|l| (l.left as u32, l.right as u32)).collect(),
         different: decided.different.clone(),
@@ -48,33 +50,64 @@ fn is_guest(record: &Record) -> bool {
     record.holder.is_some()
 }
 
-/// The records as the engine compares them, with what the model knows of them; a general model learns from them how common values are.
-pub fn fit(records: &[Record], settings: &Settings, model: Model) -> Result<(Prepared, Model), String> {
-    let mut data = prepare(records, settings);
-    let model = if model.is_general { model.of_records(&data) } else { model };
-    linkage::take(&mut data, &model)?;
+/// The records as the engine compares them, with what the model knows of them.
+pub fn fit(
+    records: &[Record],
+    stated: &Stated,
+    settings: &Settings,
+    model: Model,
+) -> Result<(Prepared, Model), String> {
+    let mut data = prepare(records, stated, settings);
+    let model = linkage::fit(&mut data, model)?;
     Ok((data, model))
 }
 
 /// The records as the engine compares them; those that are known by their e-mail alone have nothing to compare.
-pub fn prepare(records: &[Record], settings: &Settings) -> Prepared {
-    linkage::prepare(&table(records), settings).0
+pub fn prepare(records: &[Record], stated: &Stated, settings: &Settings) -> Prepared {
+    linkage::prepare(&table(records, stated), settings).0
 }
 
-fn table(records: &[Record]) -> Table {
+/// What some pipeline says of its persons besides name, contact and address. By this, not by the rows of a night, the engine gets further fields: a model
+/// that was trained with them fits on the next night too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    pub organisation: bool,
+    pub date_of_birth: bool,
+    /// Kinds of numbers.
+    pub identifiers: BTreeSet<String>,
+}
+
+impl Stated {
+    pub fn of(project: &Project) -> Stated {
+        let mut stated = Stated::default();
+        for person in project.objects().filter_map(|o| o.person.as_ref()) {
+            stated.organisation |= person.organisation.is_some();
+            stated.date_of_birth |= person.date_of_birth.is_some();
+            stated.identifiers.extend(person.identifier.iter().map(|i| i.kind.clone()));
+        }
+        stated
+    }
+}
+
+fn table(records: &[Record], stated: &Stated) -> Table {
+    fn filled<'a>(records: &'a [Record], of: impl Fn(&'a Record) -> Option<&'a str>) -> Vec<Option<Box<str>>> {
+        records.iter().map(|r| if is_guest(r) { None } else { of(r).map(Into::into) }).collect()
+    }
     let column = |name: &str, kind: FieldType, of: fn(&Record) -> Option<&str>| Column {
         name: name.to_string(),
         kind,
-        values: records.iter().map(|r| if r.holder.is_some() { None } else { of(r).map(Into::into) }).collect(),
+        values: filled(records, of),
     };
     let names = records.iter().map(|r| {
         let source: Arc<str> = format!("{}/{}", r.system, r.object).into();
         (source, r.id.clone())
     });
-    Table {
+    let mut table = Table {
         names: names.collect(),
         columns: vec![
             column("name", FieldType::FullName, |r| r.name.as_deref()),
+            column("given_name", FieldType::GivenName, Record::given_name),
+            column("family_name", FieldType::FamilyName, Record::family_name),
             column("email", FieldType::Email, |r| r.email.as_deref().filter(|_| r.links_by_email)),
             column("phone", FieldType::Phone, |r| r.phone.as_deref().filter(|_| r.links_by_phone)),
             column("street", FieldType::Street, |r| r.street.as_deref()),
@@ -82,7 +115,19 @@ fn table(records: &[Record]) -> Table {
             column("city", FieldType::City, |r| r.city.as_deref()),
             column("country", FieldType::Country, |r| r.country.as_deref()),
         ],
+    };
+    if stated.organisation {
+        table.columns.push(column("organisation", FieldType::Organisation, Record::organisation));
     }
+    if stated.date_of_birth {
+        table.columns.push(column("date_of_birth", FieldType::DateOfBirth, Record::date_of_birth));
+    }
+    table.columns.extend(stated.identifiers.iter().map(|kind| Column {
+        name: kind.clone(),
+        kind: FieldType::Identifier,
+        values: filled(records, |r| r.identifier().filter(|n| *n.kind == **kind).map(|n| &*n.text)),
+    }));
+    table
 }
 
 /// A pair as a link: the older record first, with the evidence of a rule or of a decision.

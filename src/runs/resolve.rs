@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
 use crate::identity::linkage::model::{Model, SHIPPED};
-use crate::identity::{Resolution, collect, exact, history, probable, tables as identity_tables};
+use crate::identity::probable::{self, Stated};
+use crate::identity::{Resolution, collect, exact, history, tables as identity_tables};
 use crate::landing::newest::Newest;
 use crate::manifest::{ColumnRecord, StageRecord};
 use crate::models::writer::{self, Unobserved};
@@ -39,7 +40,7 @@ pub fn task(
     let persons: Vec<Object> = project.objects().filter(|o| o.person.is_some()).cloned().collect();
     let reads = persons.iter().map(|o| source(site, o)).collect();
     let (site, max_holders, country) = (site.clone(), project.identity.max_holders, project.default_country.clone());
-    let (way, decisions) = (way(project)?, project.decisions.clone());
+    let (way, decisions, stated) = (way(project)?, project.decisions.clone(), Stated::of(project));
     let special: Special = Box::pin(async move {
         let began = Instant::now();
         let mut records = Vec::new();
@@ -52,7 +53,7 @@ pub fn task(
         let count = records.len() as u64;
         let resolution = tokio::task::spawn_blocking(move || match way {
             None => Ok(exact::resolve(records, max_holders, &decisions)),
-            Some((model, settings)) => probable::resolve(records, max_holders, &decisions, &model, &settings)
+            Some((model, settings)) => probable::resolve(records, max_holders, &decisions, &model, &settings, &stated)
                 .map_err(|e| Error::failed(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN)),
         })
         .await

@@ -98,11 +98,24 @@ pub fn train(data: &mut Prepared, blocks: &Blocks, settings: &Settings, sources:
     model
 }
 
+/// Makes a model that was trained before fit the records. A general one learns from them how common values are, and of fields that it does not know, how often
+/// strangers agree. An error names what the model does not know.
+pub fn fit(data: &mut Prepared, model: Model) -> Result<Model, String> {
+    if !model.is_general {
+        take(data, &model)?;
+        return Ok(model);
+    }
+    let unknown: Vec<usize> =
+        (0..data.fields.len()).filter(|i| !model.fields.iter().any(|k| k.is_of(&data.fields[*i]))).collect();
+    let mut model = model.of_records(data);
+    take(data, &model)?;
+    train::sample_unknown(&mut model, data, &unknown);
+    Ok(model)
+}
+
 /// Takes how common values are from a model that was trained before. An error names what the model does not know.
-pub fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
-    if data.fields.len() != model.fields.len()
-        || data.fields.iter().zip(&model.fields).any(|(f, m)| f.name != m.name || f.kind != m.kind)
-    {
+fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
+    if data.fields.len() != model.fields.len() || data.fields.iter().zip(&model.fields).any(|(f, m)| !m.is_of(f)) {
         let names = |all: Vec<&str>| all.join(", ");
         return Err(format!(
             "the model knows {}; the records have {}",

@@ -92,6 +92,19 @@ pub struct FieldModel {
     pub shares: Shares,
 }
 
+impl FieldModel {
+    /// What is expected of a field of its type; how often strangers agree is not known yet.
+    pub fn expected(field: &Field, shares: Shares) -> FieldModel {
+        let levels = compare::levels(field.kind).iter().map(|l| LevelModel { name: l.name.into(), m: l.prior, u: 0.0 });
+        FieldModel { name: field.name.clone(), kind: field.kind, levels: levels.collect(), shares }
+    }
+
+    /// Whether this is what the model knows of a field.
+    pub fn is_of(&self, field: &Field) -> bool {
+        (&self.name, self.kind) == (&field.name, field.kind)
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LevelModel {
     pub name: String,
@@ -398,7 +411,8 @@ const LISTED: usize = 2_000;
 pub const SHIPPED: &str = include_str!("../models/person.json");
 
 impl Model {
-    /// A general model for these records: their own shares, and as many pairs of each kind for each record as where it was trained.
+    /// A general model for these records: their own shares, and as many pairs of each kind for each record as where it was trained. Of fields that it does
+    /// not know, what is expected of their type; u is then to be sampled.
     pub fn of_records(mut self, data: &Prepared) -> Model {
         let n = (data.records as f64).max(2.0);
         let factor = (self.records as f64 - 1.0) / (n - 1.0);
@@ -406,9 +420,15 @@ impl Model {
             self.kinds[kind] = (self.kinds[kind] * factor).min(0.1);
         }
         self.kinds[STRANGERS] = 1.0 - self.kinds[..STRANGERS].iter().sum::<f64>();
-        for (known, field) in self.fields.iter_mut().zip(&data.fields) {
-            known.shares = shares(field, 2);
-        }
+        self.fields = data
+            .fields
+            .iter()
+            .map(|field| {
+                let known = self.fields.iter().find(|k| k.is_of(field)).map(|k| k.levels.clone());
+                let expected = FieldModel::expected(field, shares(field, 2));
+                FieldModel { levels: known.unwrap_or(expected.levels), ..expected }
+            })
+            .collect();
         self.full_names = full_names(&data.both, data.most_of_one_person());
         self
     }

@@ -311,11 +311,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
     }
     for column in of(FieldType::DateOfBirth) {
         let day_first = text::day_first(column.values.iter().flatten().map(|v| &**v));
-        // A date is known by its digits: one form for all spellings.
-        let held = all_of(&[column], n, |t, _| {
-            let date = (!text::is_placeholder(t)).then(|| text::date(t, day_first)).flatten()?;
-            Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
-        });
+        let held = all_of(&[column], n, |t, _| text::date_of_birth(t, day_first));
         parts.push(Part::new(field_name(table, column), column.kind, held));
     }
     let own_house = of(FieldType::HouseNumber).next().is_some();

@@ -213,6 +213,12 @@ pub fn date(text: &str, day_first: bool) -> Option<Date> {
     }
 }
 
+/// A date of birth by its digits, one form for all spellings: `1971-06-24`.
+pub fn date_of_birth(text: &str, day_first: bool) -> Option<String> {
+    let date = (!is_placeholder(text)).then(|| date(text, day_first)).flatten()?;
+    Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
+}
+
 /// Whether dates of one column write the day first where it matters: decided by those that can be read one way only.
 pub fn day_first<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
     let (mut day, mut month, mut dotted) = (0u32, 0u32, 0u32);

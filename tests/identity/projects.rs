@@ -1,0 +1,164 @@
+//! What the pipelines and identity.yaml say of persons, end to end: birthdays, companies and numbers in a project of its own.
+
+use super::*;
+
+/// A project of pipelines alone, in mode probabilistic.
+struct People {
+    folder: TempDir,
+}
+
+const PROJECT: &str = "name: people\ntime_zone: Europe/Berlin\nholidays: DE\ndrop: drop\nwarehouse: warehouse\n";
+
+const CRM: &str = "\
+system: crm
+department: sales
+description: People as sales knows them.
+format: {type: csv}
+objects:
+  people:
+    description: One person.
+    key: [id]
+    columns: {id: text, given: text, family: text, company: text, mail: text, born: text, card: text}
+    person:
+      given_name: given
+      family_name: family
+      organisation: company
+      email: mail
+      date_of_birth: born
+      identifier: {column: card, kind: loyalty_card}
+";
+
+const SHOP: &str = "\
+system: shop
+department: sales
+description: The shop.
+format: {type: csv}
+objects:
+  customers:
+    description: One account.
+    key: [id]
+    columns: {id: text, name: text, mail: text, dob: date, card: text}
+    person: {name: [name], email: mail, date_of_birth: dob, identifier: {column: card, kind: loyalty_card}}
+";
+
+const OF_CRM: &str = "\
+id,given,family,company,mail,born,card
+1,Anna,Müller,,anna@privat.example,24.06.1971,L-100
+2,Anna,Müller,,am@werk.example,02.03.1990,L-200
+3,Bo,Zwei,Zwei GmbH,bo@zwei.example,,
+4,Cem,Kaya,,cem@kaya.example,13.12.1988,L-300
+";
+
+const OF_SHOP: &str = "\
+id,name,mail,dob,card
+a,\"Mueller, Anna\",a.m@mail.example,1971-06-24,l 100
+b,Dora Vier,dora@vier.example,1960-01-02,L-400
+c,C. Kaya,ck@mail.example,1988-12-13,
+";
+
+impl People {
+    fn new() -> People {
+        let people = People { folder: folder() };
+        people.mode("probabilistic");
+        people.write("pipelines/crm.yaml", CRM);
+        people.write("pipelines/shop.yaml", SHOP);
+        people.write("drop/crm/people/2026-11-20.csv", OF_CRM);
+        people.write("drop/shop/customers/2026-11-20.csv", OF_SHOP);
+        people
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        common::write(&self.folder.path().join(path), text.as_bytes());
+    }
+
+    fn mode(&self, mode: &str) {
+        self.write("uramaki.yaml", &format!("{PROJECT}identity: {{mode: {mode}}}\n"));
+    }
+
+    fn uramaki(&self, args: &[&str]) -> Ran {
+        uramaki(self.folder.path(), args)
+    }
+
+    fn ask(&self, sql: &str) -> String {
+        self.uramaki(&["query", "--format", "csv", sql]).expect(0).stdout
+    }
+
+    /// Customers as the sets of their records, in order.
+    fn customers(&self) -> Vec<String> {
+        self.uramaki(&["run", "--full-refresh"]).expect(0);
+        let sql = "select string_agg(record_id, ' ' order by record_id) as r from identity.customer_xref group by customer_id order by r";
+        self.ask(sql).lines().skip(1).map(Into::into).collect()
+    }
+}
+
+#[test]
+fn birthdays_and_numbers_of_a_project_weigh_in() {
+    let people = People::new();
+    assert_eq!(people.customers(), ["1 a", "2", "3", "4 c", "b"]);
+    let sql = "select record_id, display_name, given_name, organisation, identifier, identifier_kind, date_of_birth \
+               from identity.record where record_id in ('1', '3', 'a') order by record_id";
+    assert_eq!(
+        people.ask(sql),
+        "record_id,display_name,given_name,organisation,identifier,identifier_kind,date_of_birth\n\
+         1,Anna Müller,Anna,,L-100,loyalty_card,1971-06-24\n\
+         3,Bo Zwei,Bo,Zwei GmbH,,,\n\
+         a,\"Mueller, Anna\",,,l 100,loyalty_card,1971-06-24\n"
+    );
+    let words = people.uramaki(&["identity", "explain", "crm/people/1", "shop/customers/a"]).expect(0).stdout;
+    for part in ["date of birth: equal, `1971-06-24`", "identifier (loyalty_card): equal, `l100`"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    // The exact rules know e-mail and phone, whatever else is stated.
+    people.mode("exact");
+    assert_eq!(people.customers(), ["1", "2", "3", "4", "a", "b", "c"]);
+}
+
+#[test]
+fn a_model_fits_the_fields_that_it_was_trained_with() {
+    let people = People::new();
+    people.uramaki(&["run"]).expect(0);
+    people.uramaki(&["identity", "train"]).expect(0);
+    let model = std::fs::read_to_string(people.folder.path().join("identity-model.json")).expect("the model");
+    for field in ["\"date_of_birth\"", "\"organisation\"", "\"identifier (loyalty_card)\""] {
+        assert!(model.contains(field), "{field}");
+    }
+    // A night without a single birthday or number changes nothing in what the model knows.
+    people.write(
+        "drop/crm/people/2026-11-20.csv",
+        "id,given,family,company,mail,born,card\n1,Anna,Müller,,a@a.example,,\n",
+    );
+    people.write("drop/shop/customers/2026-11-20.csv", "id,name,mail,dob,card\na,Bo Zwei,bo@zwei.example,,\n");
+    std::fs::remove_dir_all(people.folder.path().join("warehouse")).expect("the warehouse");
+    assert_eq!(people.customers(), ["1", "a"]);
+    // A pipeline that no longer says them does.
+    people.write("pipelines/crm.yaml", &CRM.replace("      organisation: company\n", ""));
+    let ran = people.uramaki(&["run"]).expect(1);
+    assert!(ran.stderr.contains("identity-model.json does not fit the records: the model knows"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("identity train"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_person_block_says_wrongly_is_told_with_its_line() {
+    let people = People::new();
+    let with = |line: &str| CRM.replace("      date_of_birth: born\n", &format!("      {line}\n"));
+    for (line, part) in [
+        ("date_of_brith: born", "did you mean `date_of_birth`?"),
+        ("date_of_birth: bron", "did you mean `born`?"),
+        ("identifer: card", "did you mean `identifier`?"),
+    ] {
+        people.write("pipelines/crm.yaml", &with(line));
+        let said = people.uramaki(&["check"]).expect(2).stderr;
+        assert!(said.contains(part) && said.contains("pipelines/crm.yaml:15"), "{part}: {said}");
+    }
+    for (from, to, part) in [
+        ("born: text", "born: bigint", "a date of birth is a date or a text"),
+        ("column: card", "colum: card", "did you mean `column`?"),
+        ("column: card", "column: crad", "did you mean `card`?"),
+        ("kind: loyalty_card", "kind: Loyalty Card", "is no name for a kind of number"),
+        ("identifier: {column: card, kind: loyalty_card}", "identifier: crad", "did you mean `card`?"),
+    ] {
+        people.write("pipelines/crm.yaml", &CRM.replace(from, to));
+        let said = people.uramaki(&["check"]).expect(2).stderr;
+        assert!(said.contains(part) && said.contains("pipelines/crm.yaml:"), "{part}: {said}");
+    }
+}
