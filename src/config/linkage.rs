@@ -108,6 +108,8 @@ pub struct LinkageYaml {
     /// No cluster grows beyond this. Default: 200.
     #[schemars(range(min = 2))]
     pub max_cluster: Option<usize>,
+    /// Records whose dates of birth differ clearly are never one. Default: true in a project, false of `identity resolve`.
+    pub apart_by_birthday: Option<bool>,
     /// An e-mail or phone that more differently named records hold tells nothing. Default: 20, or the project's `identity.max_holders`.
     #[schemars(range(min = 1))]
     pub max_holders: Option<u32>,

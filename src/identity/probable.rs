@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::linkage::cluster::{By, Pair};
 use super::linkage::fields::FieldType;
 use super::linkage::model::Model;
@@ -33,6 +35,7 @@ pub fn resolve(
         exact: exact.iter().map(|l| (l.left as u32, l.right as u32, l.by)).collect(),
         bare: records.iter().map(is_guest).collect(),
         sources: Vec::new(),
+        numbers: own_numbers(&records),
     };
     let linked = linkage::link(&data, linkage::blocks(&data, settings), &model, settings, &given);
     let root: Vec<usize> = linked.cluster.iter().map(|r| *r as usize).collect();
@@ -64,7 +67,35 @@ pub fn fit(
 
 /// The records as the engine compares them; those that are known by their e-mail alone have nothing to compare.
 pub fn prepare(records: &[Record], stated: &Stated, settings: &Settings) -> Prepared {
-    linkage::prepare(&table(records, stated), settings).0
+    let mut data = linkage::prepare(&table(records, stated), settings).0;
+    if !stated.identifiers.is_empty() {
+        let mut systems = Names::default();
+        let several = |r: &Record| r.identifier().filter(|n| !n.is_unique).map_or(0, |_| 1 + systems.number(&r.system));
+        data.numbering = records.iter().map(several).collect();
+    }
+    data
+}
+
+/// Numbers of names, in the order of first sight.
+#[derive(Default)]
+struct Names(HashMap<String, u32>);
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry_ref(name).or_insert(next)
+    }
+}
+
+/// Of each record, its number where its system gives nobody two of the kind.
+fn own_numbers(records: &[Record]) -> Vec<Option<(u32, u32)>> {
+    let (mut kinds, mut numbers) = (Names::default(), Names::default());
+    let mut own = |r: &Record| {
+        let number = r.identifier().filter(|n| n.is_unique && !linkage::text::is_placeholder(&n.text))?;
+        let kind = format!("{}\u{1f}{}", r.system, number.kind);
+        Some((kinds.number(&kind), numbers.number(&linkage::text::compact(&number.text))))
+    };
+    records.iter().map(&mut own).collect()
 }
 
 /// What some pipeline says of its persons besides name, contact and address. By this, not by the rows of a night, the engine gets further fields: a model

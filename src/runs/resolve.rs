@@ -100,6 +100,7 @@ const LINK_AT: f64 = 0.95;
 pub fn settings(project: &Project, entity: Entity) -> Settings {
     let mut settings = Settings::new(entity, &project.linkage);
     settings.default_country.clone_from(&project.default_country);
+    settings.apart_by_birthday = project.linkage.apart_by_birthday.unwrap_or(true);
     settings.max_holders = u32::try_from(project.identity.max_holders).unwrap_or(u32::MAX);
     settings
 }

@@ -162,3 +162,48 @@ fn what_a_person_block_says_wrongly_is_told_with_its_line() {
         assert!(said.contains(part) && said.contains("pipelines/crm.yaml:"), "{part}: {said}");
     }
 }
+
+/// Whatever keeps two records apart, and why.
+const CUTS: &str = "select left_record_id, right_record_id, rule, reason from identity.cut_link order by 1, 2";
+
+#[test]
+fn birthdays_that_differ_clearly_keep_people_apart() {
+    let people = People::new();
+    // Father and daughter with one e-mail address; the third is mistyped by one digit; nobody knows when the guest was born.
+    let rows = "1,A,Zwei,,zwei@zwei.example,24.06.1971,\n2,A,Zwei,,zwei@zwei.example,02.03.1999,\n\
+                3,A,Zwei,,zwei@zwei.example,24.06.1977,\n4,A,Zwei,,zwei@zwei.example,,\n";
+    people.write("drop/crm/people/2026-11-20.csv", &format!("id,given,family,company,mail,born,card\n{rows}"));
+    assert_eq!(people.customers(), ["1 3 4", "2", "a", "b", "c"]);
+    let cuts = people.ask(CUTS);
+    let reason = "\"both sides have a birthday, and the two differ clearly\"";
+    assert!(cuts.contains(&format!("1,2,email_exact,{reason}")), "{cuts}");
+    // Where birthdays are sloppy, they only weigh in.
+    people.write("identity.yaml", "apart_by_birthday: false\n");
+    assert_eq!(people.customers(), ["1 2 3 4", "a", "b", "c"]);
+    // What a person decides beats it.
+    std::fs::remove_file(people.folder.path().join("identity.yaml")).expect("the file is there");
+    people.write("identity-overrides.csv", &format!("{HEADER}kim,2026-11-20,asked,same,crm,people,1,crm,people,2\n"));
+    assert_eq!(people.customers(), ["1 2 3 4", "a", "b", "c"]);
+}
+
+#[test]
+fn two_numbers_of_one_system_are_two_people_only_where_the_pipeline_says_so() {
+    let people = People::new();
+    let rows = "1,Anna,Ott,,anna@ott.example,,K-1\n2,Anna,Ott,,anna@ott.example,,K-2\n3,Anna,Ott,,anna@ott.example,,\n";
+    people.write("drop/crm/people/2026-11-20.csv", &format!("id,given,family,company,mail,born,card\n{rows}"));
+    // The shop has another number for her: another system, so it only weighs in.
+    people.write("drop/shop/customers/2026-11-20.csv", "id,name,mail,dob,card\na,Anna Ott,anna@ott.example,,K-9\n");
+    assert_eq!(people.customers(), ["1 2 3 a"]);
+    let words = people.uramaki(&["identity", "explain", "crm/people/1", "crm/people/2"]).expect(0).stdout;
+    assert!(!words.contains("identifier (loyalty_card): different"), "in one system they say nothing: {words}");
+    people.write("pipelines/crm.yaml", &CRM.replace("kind: loyalty_card", "kind: loyalty_card, unique: true"));
+    assert_eq!(people.customers(), ["1 3 a", "2"]);
+    let cuts = people.ask(CUTS);
+    assert!(
+        cuts.contains("1,2,email_exact,both sides have a number of their own in a system that gives nobody two"),
+        "{cuts}"
+    );
+    // The exact rules know nothing of it.
+    people.mode("exact");
+    assert_eq!(people.customers(), ["1 2 3 a"]);
+}

@@ -125,6 +125,9 @@ pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         if out[place].level == UNKNOWN {
             out[place] = best(data, place, a, b);
         }
+        if field.kind == FieldType::Identifier && out[place].level > 0 && data.may_have_several_numbers(a, b) {
+            out[place] = NOTHING;
+        }
         if field.kind == FieldType::Email && (1..4).contains(&out[place].level) {
             out[place] = beyond_names(data, field, a, b, out[place], &out[..2]);
         }
@@ -388,6 +391,11 @@ fn dates(a: &Value, b: &Value) -> u8 {
     } else {
         5
     }
+}
+
+/// Whether two dates of birth differ clearly: by more than a year, and by more than a typing error.
+pub fn born_apart(a: &Value, b: &Value) -> bool {
+    a.date.is_some() && b.date.is_some() && a.text != b.text && dates(a, b) == 5
 }
 
 fn organisations(a: &Value, b: &Value) -> u8 {

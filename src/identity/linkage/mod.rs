@@ -50,6 +50,8 @@ pub struct Given {
     pub bare: Vec<bool>,
     /// Of each record: its source, where each source holds everybody once. Empty: sources do not matter.
     pub sources: Vec<u32>,
+    /// Of each record: the kind of number of which nobody has two, and the number. Empty: there are no such numbers.
+    pub numbers: Vec<Option<(u32, u32)>>,
 }
 
 /// Who is who.
@@ -154,7 +156,7 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
         data,
         scorer: &scorer,
         given,
-        guards: Guards { max_size: settings.max_cluster },
+        guards: Guards { max_size: settings.max_cluster, by_birthday: settings.apart_by_birthday },
         link_at: model.link_at,
         review_at: model.review_at,
     };

@@ -24,6 +24,8 @@ pub struct Settings {
     /// The same for the pairs that the model is trained on, a sample of them: households and neighbours must be among them.
     pub training_pairs_per_record: f64,
     pub max_cluster: usize,
+    /// Records with birthdays that differ clearly are never of one person.
+    pub apart_by_birthday: bool,
     /// E-mails and phones that more differently named records hold tell nothing.
     pub max_holders: u32,
     pub link_at: f64,
@@ -41,6 +43,7 @@ impl Settings {
             pairs_per_record,
             training_pairs_per_record: 12.0 * pairs_per_record,
             max_cluster: typed.max_cluster.unwrap_or(MAX_CLUSTER),
+            apart_by_birthday: typed.apart_by_birthday.unwrap_or(false),
             max_holders: typed.max_holders.unwrap_or(MAX_HOLDERS),
             link_at: typed.link_at.unwrap_or(LINK_AT),
             review_at: typed.review_at.unwrap_or(REVIEW_AT),

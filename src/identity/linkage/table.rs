@@ -205,6 +205,8 @@ pub struct Prepared {
     pub both: Field,
     /// Of each record: 0 where none is told, else one more than the rank of `jr`, `sr`, `3` …
     pub generation: Vec<u8>,
+    /// Of each record: the system whose numbers may be several of one person, counted from 1; 0 is none. Empty: there are no such numbers.
+    pub numbering: Vec<u32>,
     /// Of each record, of each field: its first value. One record's numbers lie together.
     rows: Vec<u32>,
     /// Of each record: whether its mailbox has one of its names in it.
@@ -252,6 +254,11 @@ impl Prepared {
             }
         }
         if values == 0 { 4 } else { (2.0 * holders as f64 / values as f64).ceil() as u32 }
+    }
+
+    /// Whether one system numbers both, and may number a person twice: then two numbers say nothing.
+    pub fn may_have_several_numbers(&self, a: usize, b: usize) -> bool {
+        !self.numbering.is_empty() && self.numbering[a] != 0 && self.numbering[a] == self.numbering[b]
     }
 
     /// Neither of both has a person's name.
@@ -333,7 +340,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
     for column in &table.columns {
         let form: fn(&str) -> String = match column.kind {
             FieldType::Organisation => text::organisation,
-            FieldType::HouseNumber | FieldType::Postcode | FieldType::Identifier => |t| text::fold(t).replace(' ', ""),
+            FieldType::HouseNumber | FieldType::Postcode | FieldType::Identifier => text::compact,
             FieldType::City | FieldType::Country | FieldType::Text => text::fold,
             _ => continue,
         };
@@ -348,6 +355,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         family: 1,
         both,
         generation,
+        numbering: Vec::new(),
         rows: Vec::new(),
         mail_of_name: Vec::new(),
     };

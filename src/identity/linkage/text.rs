@@ -33,6 +33,11 @@ pub fn fold(text: &str) -> String {
     out
 }
 
+/// The letters and digits of a number or code, without blanks and signs: `L-100` → `l100`.
+pub fn compact(text: &str) -> String {
+    fold(text).replace(' ', "")
+}
+
 /// Whether a value only says that there is none.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
