@@ -16,6 +16,7 @@ use crate::config::{self};
 use crate::error::{Error, Result};
 use crate::identity::files;
 use crate::identity::linkage::block::RuleReport;
+use crate::identity::linkage::comparisons::{self, Comparisons};
 use crate::identity::linkage::evaluate::{self, Quality};
 use crate::identity::linkage::table::Table;
 use crate::identity::linkage::{self, Given, Settings};
@@ -52,12 +53,14 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     }
     linkage::in_order(&mut table);
     files::refuse_doubles(&table)?;
-    let settings = Settings::new(entity(&table), &typed);
+    let mut settings = Settings::new(entity(&table), &typed);
     let sources = sources(&table, &typed)?;
     let (mut data, shared) = linkage::prepare(&table, &settings);
     for value in &shared {
         tracing::debug!("one {:?} of {} names tells nothing", value.kind, value.names);
     }
+    settings.comparisons = Comparisons::new(&typed, &comparisons::names(&data.fields))?;
+    settings.comparisons.prepare(&mut data);
     let blocks = linkage::blocks(&data, &settings);
     let model = linkage::train(&mut data, &blocks, &settings, &sources);
     let given = Given { sources, ..Given::default() };

@@ -22,7 +22,7 @@ const RECORDS: &str = "select source_system, source_object, record_id, display_n
 /// Makes a model of the project's records.
 pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
     let records = all_records(project).await?;
-    let settings = resolve::settings(project, Entity::Person);
+    let settings = resolve::settings(project, Entity::Person)?;
     let mut data = probable::prepare(&records, &Stated::of(project), &settings);
     let blocks = linkage::blocks(&data, &settings);
     let model = linkage::train(&mut data, &blocks, &settings, &[]);

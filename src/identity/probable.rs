@@ -61,13 +61,14 @@ pub fn fit(
     model: Model,
 ) -> Result<(Prepared, Model), String> {
     let mut data = prepare(records, stated, settings);
-    let model = linkage::fit(&mut data, model)?;
+    let model = linkage::fit(&mut data, model, settings)?;
     Ok((data, model))
 }
 
 /// The records as the engine compares them; those that are known by their e-mail alone have nothing to compare.
 pub fn prepare(records: &[Record], stated: &Stated, settings: &Settings) -> Prepared {
     let mut data = linkage::prepare(&table(records, stated), settings).0;
+    settings.comparisons.prepare(&mut data);
     if !stated.identifiers.is_empty() {
         let mut systems = Names::default();
         let several = |r: &Record| r.identifier().filter(|n| !n.is_unique).map_or(0, |_| 1 + systems.number(&r.system));

@@ -18,6 +18,7 @@ use crate::engine;
 use crate::error::{Error, Result};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
+use crate::identity::linkage::comparisons::{self, Comparisons};
 use crate::identity::linkage::model::{Model, SHIPPED};
 use crate::identity::probable::{self, Stated};
 use crate::identity::{Resolution, collect, exact, history, tables as identity_tables};
@@ -73,10 +74,11 @@ const TRAIN: &str = "`uramaki identity train` makes a model of the project's rec
 
 /// The model that the project resolves by: its own file, else the one that ships. None: exact rules only.
 pub fn way(project: &Project) -> Result<Option<(Model, Settings)>> {
-    if project.identity.mode == IdentityMode::Exact {
-        return Ok(None);
+    match project.identity.mode {
+        // What identity.yaml says is checked in any mode.
+        IdentityMode::Exact => settings(project, Entity::Person).map(|_| None),
+        IdentityMode::Probabilistic => model(project).map(Some),
     }
-    model(project).map(Some)
 }
 
 /// The project's model, else the one that ships, with what the project says of matching.
@@ -89,7 +91,7 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
         .map_err(|e| Error::config(format!("the model cannot be read: {e}")).at(MODEL_FILE, None).hint(TRAIN))?;
     model.link_at = project.linkage.link_at.unwrap_or(LINK_AT);
     model.review_at = project.linkage.review_at.unwrap_or(model.review_at);
-    let settings = settings(project, model.entity);
+    let settings = settings(project, model.entity)?;
     Ok((model, settings))
 }
 
@@ -97,12 +99,14 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
 const LINK_AT: f64 = 0.95;
 
 /// How the project's records are matched.
-pub fn settings(project: &Project, entity: Entity) -> Settings {
+pub fn settings(project: &Project, entity: Entity) -> Result<Settings> {
     let mut settings = Settings::new(entity, &project.linkage);
     settings.default_country.clone_from(&project.default_country);
     settings.apart_by_birthday = project.linkage.apart_by_birthday.unwrap_or(true);
     settings.max_holders = u32::try_from(project.identity.max_holders).unwrap_or(u32::MAX);
-    settings
+    let fields = comparisons::names(&probable::prepare(&[], &Stated::of(project), &settings).fields);
+    settings.comparisons = Comparisons::new(&project.linkage, &fields)?;
+    Ok(settings)
 }
 
 async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {

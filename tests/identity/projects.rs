@@ -207,3 +207,68 @@ fn two_numbers_of_one_system_are_two_people_only_where_the_pipeline_says_so() {
     people.mode("exact");
     assert_eq!(people.customers(), ["1 2 3 a"]);
 }
+
+#[test]
+fn identity_yaml_says_how_fields_are_compared() {
+    let people = People::new();
+    assert_eq!(people.customers()[0], "1 a");
+    people.write(
+        "identity.yaml",
+        "comparisons:\n  date_of_birth: {ignore: true}\n  given_name: {term_frequency: false}\n  \
+         identifier (loyalty_card):\n    levels:\n      equal: {m: 0.9, u: 0.45}\n",
+    );
+    // Another file, other tables: the run notices.
+    let ran = people.uramaki(&["run"]).expect(0);
+    assert!(ran.stdout.contains("run 2 of people"), "{}", ran.stdout);
+    let manifest = last_manifest(&people.folder.path().join("warehouse"));
+    assert!(manifest["project"]["files"]["identity.yaml"].is_string(), "{}", manifest["project"]);
+    let words = people.uramaki(&["identity", "explain", "crm/people/1", "shop/customers/a"]).expect(0).stdout;
+    for part in [
+        "date of birth: neither record has one",
+        "+1.0  identifier (loyalty_card): equal, `l100`\n",
+        "given name: equal, `anna`\n",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert_eq!(people.customers()[0], "1", "without her birthday it is not sure enough");
+    // The project's own model keeps to it too.
+    people.uramaki(&["identity", "train"]).expect(0);
+    people.uramaki(&["run"]).expect(0);
+    let words = people.uramaki(&["identity", "explain", "crm/people/1", "shop/customers/a"]).expect(0).stdout;
+    assert!(words.contains("+1.0  identifier (loyalty_card): equal, `l100`\n"), "{words}");
+}
+
+#[test]
+fn faults_of_comparisons_are_told_with_their_lines() {
+    let people = People::new();
+    for (text, line, part) in [
+        ("comparisons:\n  phone: {ignore: true}\n  emial: {ignore: true}\n", 3, "did you mean `email`?"),
+        (
+            "comparisons:\n  phone:\n    levels:\n      equal: {m: 0.5}\n      clos: {m: 0.1}\n",
+            5,
+            "did you mean `close`?",
+        ),
+        ("comparisons:\n  phone:\n    close_at: 0.9\n", 3, "`phone` has no `close_at`"),
+        ("comparisons:\n  phone:\n    ignroe: true\n", 3, "did you mean `ignore`?"),
+        ("comparisons:\n  city:\n    close_at: 3\n", 3, "`close_at` must be at most 1"),
+        ("comparisons:\n  text: {ignore: true}\n", 2, "no field that is compared is called `text`"),
+    ] {
+        people.write("identity.yaml", text);
+        for mode in ["exact", "probabilistic"] {
+            people.mode(mode);
+            let said = people.uramaki(&["check"]).expect(2).stderr;
+            assert!(said.contains(part) && said.contains(&format!("identity.yaml:{line}\n")), "{part}: {said}");
+        }
+    }
+    // The tool reads the same, of the columns that its files have.
+    let (file, config) = (people.folder.path().join("c.csv"), people.folder.path().join("c.yaml"));
+    common::write(&file, b"id,name,town,state\n1,Ada Eins,Ulm,BW\n2,Ada Eins,Ulm,BY\n");
+    let run = |text: &str, code: i32| {
+        common::write(&config, text.as_bytes());
+        let paths = [&file, &config].map(|p| p.display().to_string());
+        people.uramaki(&["identity", "resolve", &paths[0], "--config", &paths[1], "--output", "out"]).expect(code)
+    };
+    let said = run("comparisons:\n  phone: {ignore: true}\n", 2).stderr;
+    assert!(said.contains("no field that is compared is called `phone`") && said.contains("c.yaml:2"), "{said}");
+    run("comparisons:\n  text (state): {ignore: true}\n", 0);
+}

@@ -23,6 +23,25 @@ const fn equal(prior: f64) -> Level {
     Level { name: "equal", prior, by_share: true }
 }
 
+/// How alike two texts must be (Jaro-Winkler), where somebody has said so.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Thresholds {
+    /// It alone decides then: one typing error is no longer close by itself.
+    pub close_at: Option<f64>,
+    pub near_at: Option<f64>,
+}
+
+impl Thresholds {
+    /// Of names.
+    pub fn close(self) -> f64 {
+        self.close_at.unwrap_or(0.93)
+    }
+
+    pub fn near(self) -> f64 {
+        self.near_at.unwrap_or(0.84)
+    }
+}
+
 /// At least one of both says nothing.
 pub const MISSING: u8 = u8::MAX;
 
@@ -214,8 +233,8 @@ fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
             at(if (a.part.len() >= 7 && a.part == b.part) || one_edit(&a.text, &b.text) { 1 } else { 2 })
         }
         FieldType::DateOfBirth => at(dates(a, b)),
-        FieldType::Organisation => at(organisations(a, b)),
-        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text) {
+        FieldType::Organisation => at(organisations(a, b, field.thresholds)),
+        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text, field.thresholds) {
             1
         } else if overlap(a, b) >= 0.5 {
             2
@@ -232,7 +251,7 @@ fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
         } else {
             3
         }),
-        FieldType::City => at(if close(&a.text, &b.text) || contains(a, b) { 1 } else { 2 }),
+        FieldType::City => at(if close(&a.text, &b.text, field.thresholds) || contains(a, b) { 1 } else { 2 }),
         FieldType::Identifier => at(if one_edit(&a.text, &b.text) { 1 } else { 2 }),
         FieldType::Country => at(1),
         FieldType::GivenName | FieldType::FamilyName | FieldType::FullName => at(5),
@@ -262,7 +281,7 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
                 return None;
             }
             let (x, y) = (&given.values[x as usize], &family.values[y as usize]);
-            Some(if x.text == y.text { 2 } else { u8::from(close(&x.text, &y.text)) })
+            Some(if x.text == y.text { 2 } else { u8::from(close(&x.text, &y.text, Thresholds::default())) })
         };
         let alike = (cross(ga, fb), cross(gb, fa));
         if let (Some(1..), Some(1..) | None) | (None, Some(1..)) = alike {
@@ -304,10 +323,12 @@ fn name(field: &Field, l: u32, r: u32) -> Likeness {
     if other_form {
         return at(1);
     }
-    let alike = alike(&a.text, &b.text, 0.75);
-    if alike >= 0.93 || (alike >= 0.75 && a.text.len().min(b.text.len()) >= 4 && one_edit(&a.text, &b.text)) {
+    let limits = field.thresholds;
+    let alike = alike(&a.text, &b.text, limits.near().min(0.75));
+    let mistyped = || alike >= 0.75 && a.text.len().min(b.text.len()) >= 4 && one_edit(&a.text, &b.text);
+    if alike >= limits.close() || (limits.close_at.is_none() && mistyped()) {
         at(2)
-    } else if alike >= 0.84 {
+    } else if alike >= limits.near() {
         at(3)
     } else {
         at(last)
@@ -337,8 +358,9 @@ fn alike(a: &str, b: &str, from: f64) -> f64 {
     jaro_winkler::similarity_with_args(a.bytes(), b.bytes(), &args).unwrap_or(0.0)
 }
 
-fn close(a: &str, b: &str) -> bool {
-    alike(a, b, 0.92) >= 0.92 || (a.len().min(b.len()) >= 4 && one_edit(a, b))
+fn close(a: &str, b: &str, limits: Thresholds) -> bool {
+    let from = limits.close_at.unwrap_or(0.92);
+    alike(a, b, from) >= from || (limits.close_at.is_none() && a.len().min(b.len()) >= 4 && one_edit(a, b))
 }
 
 /// One letter more, less, other, or two neighbours in each other's place.
@@ -398,7 +420,7 @@ pub fn born_apart(a: &Value, b: &Value) -> bool {
     a.date.is_some() && b.date.is_some() && a.text != b.text && dates(a, b) == 5
 }
 
-fn organisations(a: &Value, b: &Value) -> u8 {
+fn organisations(a: &Value, b: &Value, limits: Thresholds) -> u8 {
     let acronym = |x: &Value, y: &Value| {
         y.tokens.len() >= 3
             && x.tokens.len() == 1
@@ -415,10 +437,10 @@ fn organisations(a: &Value, b: &Value) -> u8 {
     let sorted_equal = a.tokens.len() == b.tokens.len() && all(a, b) && all(b, a);
     // Müller Bau and Müller Holz begin alike: every word must be close to its partner.
     let words_close =
-        a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).all(|(x, y)| x == y || close(x, y));
+        a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).all(|(x, y)| x == y || close(x, y, limits));
     if sorted_equal {
         1
-    } else if words_close || one_edit(&a.text, &b.text) {
+    } else if words_close || (limits.close_at.is_none() && one_edit(&a.text, &b.text)) {
         2
     } else if (a.tokens.len() >= 2 && all(a, b))
         || (b.tokens.len() >= 2 && all(b, a))

@@ -6,6 +6,7 @@
 pub mod block;
 pub mod cluster;
 pub mod compare;
+pub mod comparisons;
 pub mod evaluate;
 pub mod explain;
 pub mod fields;
@@ -102,9 +103,10 @@ pub fn train(data: &mut Prepared, blocks: &Blocks, settings: &Settings, sources:
 
 /// Makes a model that was trained before fit the records. A general one learns from them how common values are, and of fields that it does not know, how often
 /// strangers agree. An error names what the model does not know.
-pub fn fit(data: &mut Prepared, model: Model) -> Result<Model, String> {
+pub fn fit(data: &mut Prepared, mut model: Model, settings: &Settings) -> Result<Model, String> {
     if !model.is_general {
         take(data, &model)?;
+        settings.comparisons.fix(&mut model);
         return Ok(model);
     }
     let unknown: Vec<usize> =
@@ -112,6 +114,7 @@ pub fn fit(data: &mut Prepared, model: Model) -> Result<Model, String> {
     let mut model = model.of_records(data);
     take(data, &model)?;
     train::sample_unknown(&mut model, data, &unknown);
+    settings.comparisons.fix(&mut model);
     Ok(model)
 }
 

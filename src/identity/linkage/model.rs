@@ -95,7 +95,12 @@ pub struct FieldModel {
 impl FieldModel {
     /// What is expected of a field of its type; how often strangers agree is not known yet.
     pub fn expected(field: &Field, shares: Shares) -> FieldModel {
-        let levels = compare::levels(field.kind).iter().map(|l| LevelModel { name: l.name.into(), m: l.prior, u: 0.0 });
+        let levels = compare::levels(field.kind).iter().map(|l| LevelModel {
+            name: l.name.into(),
+            m: l.prior,
+            u: 0.0,
+            u_stands: false,
+        });
         FieldModel { name: field.name.clone(), kind: field.kind, levels: levels.collect(), shares }
     }
 
@@ -112,6 +117,9 @@ pub struct LevelModel {
     pub m: f64,
     /// Among pairs of strangers; of a level that goes by the value's share: their mean.
     pub u: f64,
+    /// u stands for every value, however common.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub u_stands: bool,
 }
 
 /// A model, as its file holds it.
@@ -175,7 +183,11 @@ impl Scorer {
             .iter()
             .map(|f| {
                 let specs = compare::levels(f.kind);
-                f.levels.iter().zip(specs).map(|(l, s)| (l.m.max(LEAST), l.u.max(LEAST), s.by_share)).collect()
+                f.levels
+                    .iter()
+                    .zip(specs)
+                    .map(|(l, s)| (l.m.max(LEAST), l.u.max(LEAST), s.by_share && !l.u_stands))
+                    .collect()
             })
             .collect();
         let table = |organisations: bool| {
@@ -189,7 +201,10 @@ impl Scorer {
         let equal_at_best = levels
             .iter()
             .zip(&model.fields)
-            .map(|(levels, field)| (levels[0].0 / field.shares.other.max(LEAST)).max(1.0))
+            .map(|(levels, field)| {
+                let (m, u, by_share) = levels[0];
+                (m / if by_share { field.shares.other.max(LEAST) } else { u }).max(1.0)
+            })
             .collect();
         let unequal_at_best = levels
             .iter()
@@ -282,7 +297,8 @@ impl Scorer {
                 if l == NONE || r == NONE {
                     1.0
                 } else if l == r {
-                    (self.levels[place][0].0 / field.share[l as usize].max(LEAST)).max(1.0)
+                    let (m, u, by_share) = self.levels[place][0];
+                    (m / if by_share { field.share[l as usize].max(LEAST) } else { u }).max(1.0)
                 } else {
                     self.unequal_at_best[place]
                 }
@@ -291,6 +307,11 @@ impl Scorer {
             };
         }
         odds >= at_least / (1.0 - at_least)
+    }
+
+    /// Whether it counts how common a value of this level is.
+    pub fn goes_by_share(&self, field: usize, level: u8) -> bool {
+        self.levels[field][level as usize].2
     }
 
     /// The odds of each kind against strangers that a field gives.
@@ -387,6 +408,13 @@ pub fn shares(field: &Field, least: u32) -> Shares {
     Shares { other, other_part, listed }
 }
 
+/// The mean share of a field's values: how often two strangers have the same.
+fn mean_share(field: &Field, shares: &Shares) -> f64 {
+    let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
+    let sum: f64 = field.holders.iter().zip(&field.values).map(|(h, v)| f64::from(*h) * shares.of(&v.text)).sum();
+    sum / total.max(1.0)
+}
+
 /// Shares of both names together, of those that more records hold than `one_persons`; what one person's records add is taken off.
 pub fn full_names(field: &Field, one_persons: u32) -> Shares {
     let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
@@ -426,7 +454,9 @@ impl Model {
             .map(|field| {
                 let known = self.fields.iter().find(|k| k.is_of(field)).map(|k| k.levels.clone());
                 let expected = FieldModel::expected(field, shares(field, 2));
-                FieldModel { levels: known.unwrap_or(expected.levels), ..expected }
+                let mut levels = known.unwrap_or(expected.levels);
+                levels[0].u = mean_share(field, &expected.shares);
+                FieldModel { levels, ..expected }
             })
             .collect();
         self.full_names = full_names(&data.both, data.most_of_one_person());

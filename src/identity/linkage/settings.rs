@@ -1,6 +1,7 @@
 //! How to resolve: what identity.yaml or `--config` says, and what holds where it says nothing.
 
 use super::block::{self, Rule};
+use super::comparisons::Comparisons;
 use super::fields::Entity;
 use crate::config::linkage::LinkageYaml;
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub apart_by_birthday: bool,
     /// E-mails and phones that more differently named records hold tell nothing.
     pub max_holders: u32,
+    /// Said by fields, so they come when it is known which there are.
+    pub comparisons: Comparisons,
     pub link_at: f64,
     pub review_at: f64,
 }
@@ -45,6 +48,7 @@ impl Settings {
             max_cluster: typed.max_cluster.unwrap_or(MAX_CLUSTER),
             apart_by_birthday: typed.apart_by_birthday.unwrap_or(false),
             max_holders: typed.max_holders.unwrap_or(MAX_HOLDERS),
+            comparisons: Comparisons::default(),
             link_at: typed.link_at.unwrap_or(LINK_AT),
             review_at: typed.review_at.unwrap_or(REVIEW_AT),
         }

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 use rphonetic::{DoubleMetaphone, Encoder};
 
+use super::compare::Thresholds;
 use super::fields::FieldType;
 use super::text::{self, Date};
 use super::{lexicon, model::Shares};
@@ -65,6 +66,8 @@ pub struct Field {
     pub part_share: Vec<f64>,
     /// How many hold each value.
     pub holders: Vec<u32>,
+    /// How alike is close, where somebody has said so.
+    pub thresholds: Thresholds,
 }
 
 impl Field {
@@ -117,7 +120,19 @@ impl Field {
         }
         let values: Vec<Value> = texts.par_iter().map(|(t, _)| value_of(t, kind)).collect();
         let (one, single) = firsts(&start, &list);
-        Field { name, kind, values, start, list, one, single, share: Vec::new(), part_share: Vec::new(), holders }
+        Field {
+            name,
+            kind,
+            values,
+            start,
+            list,
+            one,
+            single,
+            share: Vec::new(),
+            part_share: Vec::new(),
+            holders,
+            thresholds: Thresholds::default(),
+        }
     }
 
     /// Takes values away that too many hold to tell anything; returns them with their holders.
@@ -130,6 +145,12 @@ impl Field {
         start.push(list.len() as u32);
         (self.one, self.single) = firsts(&start, &list);
         (self.start, self.list) = (start, list);
+    }
+
+    /// Takes all values away.
+    fn silence(&mut self) {
+        self.forget(|_| true);
+        self.holders.fill(0);
     }
 
     /// Takes the shares of values from a model's table. A desk's mailbox (info@, sales@) counts as common: whoever works there writes from it.
@@ -222,6 +243,14 @@ impl Prepared {
     #[inline]
     pub fn id(&self, record: usize, place: usize) -> u32 {
         self.rows[record * self.fields.len() + place]
+    }
+
+    /// Takes all values of a field away, as if nobody had any; [`Prepared::lay_out`] comes after it.
+    pub fn silence(&mut self, place: usize) {
+        self.fields[place].silence();
+        if place == self.given || place == self.family {
+            self.both.silence();
+        }
     }
 
     /// Lays the numbers of values together; after any change of the fields.
@@ -374,7 +403,7 @@ fn mail_of_name(data: &Prepared, record: usize) -> bool {
         .any(|token| token.len() >= 3 && letters.contains(&**token))
 }
 
-fn name_of(kind: FieldType) -> String {
+pub fn name_of(kind: FieldType) -> String {
     serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(ToString::to_string)).unwrap_or_default()
 }
 

@@ -68,13 +68,16 @@ pub fn train(
     let blocked = blocked_pairs(data, blocks, may_pair);
     tracing::debug!("pairs are sampled");
     unlikely(&mut model, &random, None);
+    settings.comparisons.fix(&mut model);
     for round in 0..ROUNDS {
         let scorer = Scorer::new(&model);
         likely(&mut model, &scorer, &blocked, pairs, n as f64);
+        settings.comparisons.fix(&mut model);
         // Pairs of one person among the sampled ones are no strangers.
         if round < 6 {
             let scorer = Scorer::new(&model);
             unlikely(&mut model, &random, Some(&scorer));
+            settings.comparisons.fix(&mut model);
         }
     }
     model
