@@ -2,6 +2,8 @@
 //! persons, merges, splits and links that are taken back.
 
 mod common;
+#[path = "identity/companies.rs"]
+mod companies;
 #[path = "identity/projects.rs"]
 mod projects;
 

@@ -54,13 +54,13 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     linkage::in_order(&mut table);
     files::refuse_doubles(&table)?;
     let mut settings = Settings::new(entity(&table), &typed);
+    let fields = comparisons::fields(&table.columns, &settings);
+    settings.comparisons = Comparisons::new(&typed, settings.entity, &fields)?;
     let sources = sources(&table, &typed)?;
     let (mut data, shared) = linkage::prepare(&table, &settings);
     for value in &shared {
         tracing::debug!("one {:?} of {} names tells nothing", value.kind, value.names);
     }
-    settings.comparisons = Comparisons::new(&typed, &comparisons::names(&data.fields))?;
-    settings.comparisons.prepare(&mut data);
     let blocks = linkage::blocks(&data, &settings);
     let model = linkage::train(&mut data, &blocks, &settings, &sources);
     let given = Given { sources, ..Given::default() };

@@ -6,7 +6,6 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 
 use crate::cli::Format;
-use crate::config::linkage::Entity;
 use crate::config::{MODEL_FILE, Project};
 use crate::error::{Error, Result};
 use crate::identity::linkage::explain::{self, Explanation};
@@ -22,7 +21,7 @@ const RECORDS: &str = "select source_system, source_object, record_id, display_n
 /// Makes a model of the project's records.
 pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
     let records = all_records(project).await?;
-    let settings = resolve::settings(project, Entity::Person)?;
+    let settings = resolve::settings(project)?;
     let mut data = probable::prepare(&records, &Stated::of(project), &settings);
     let blocks = linkage::blocks(&data, &settings);
     let model = linkage::train(&mut data, &blocks, &settings, &[]);

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::linkage::cluster::{By, Pair};
+use super::linkage::comparisons;
 use super::linkage::fields::FieldType;
 use super::linkage::model::Model;
 use super::linkage::table::{Column, Prepared, Table};
 use super::linkage::{self, Given, Settings};
 use super::{CutLink, Decided, Link, Record, Resolution, exact, name_clusters, sort};
+use crate::config::linkage::Entity;
 use crate::config::project::{Decision, Project};
 
 /// Links, clusters and names the records by a model. Their order does not matter. An error says what the model does not know.
@@ -65,10 +67,14 @@ pub fn fit(
     Ok((data, model))
 }
 
+/// Names and types of the fields that the project's records have.
+pub fn fields(stated: &Stated, settings: &Settings) -> Vec<(String, FieldType)> {
+    comparisons::fields(&table(&[], stated).columns, settings)
+}
+
 /// The records as the engine compares them; those that are known by their e-mail alone have nothing to compare.
 pub fn prepare(records: &[Record], stated: &Stated, settings: &Settings) -> Prepared {
     let mut data = linkage::prepare(&table(records, stated), settings).0;
-    settings.comparisons.prepare(&mut data);
     if !stated.identifiers.is_empty() {
         let mut systems = Names::default();
         let several = |r: &Record| r.identifier().filter(|n| !n.is_unique).map_or(0, |_| 1 + systems.number(&r.system));
@@ -107,17 +113,25 @@ pub struct Stated {
     pub date_of_birth: bool,
     /// Kinds of numbers.
     pub identifiers: BTreeSet<String>,
+    /// A name, whole or in parts.
+    pub name: bool,
 }
 
 impl Stated {
     pub fn of(project: &Project) -> Stated {
         let mut stated = Stated::default();
         for person in project.objects().filter_map(|o| o.person.as_ref()) {
+            stated.name |= !person.name.is_empty() || person.given_name.is_some() || person.family_name.is_some();
             stated.organisation |= person.organisation.is_some();
             stated.date_of_birth |= person.date_of_birth.is_some();
             stated.identifiers.extend(person.identifier.iter().map(|i| i.kind.clone()));
         }
         stated
+    }
+
+    /// Organisations, where the pipelines name them and no persons.
+    pub fn entity(&self) -> Entity {
+        if self.organisation && !self.name && !self.date_of_birth { Entity::Organisation } else { Entity::Person }
     }
 }
 

@@ -11,14 +11,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::build::{Site, Special};
 use crate::catalog;
-use crate::config::linkage::Entity;
 use crate::config::project::{IdentityMode, Object, Project};
 use crate::config::{MODEL_FILE, OVERRIDES_FILE};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
-use crate::identity::linkage::comparisons::{self, Comparisons};
+use crate::identity::linkage::comparisons::Comparisons;
 use crate::identity::linkage::model::{Model, SHIPPED};
 use crate::identity::probable::{self, Stated};
 use crate::identity::{Resolution, collect, exact, history, tables as identity_tables};
@@ -76,7 +75,7 @@ const TRAIN: &str = "`uramaki identity train` makes a model of the project's rec
 pub fn way(project: &Project) -> Result<Option<(Model, Settings)>> {
     match project.identity.mode {
         // What identity.yaml says is checked in any mode.
-        IdentityMode::Exact => settings(project, Entity::Person).map(|_| None),
+        IdentityMode::Exact => settings(project).map(|_| None),
         IdentityMode::Probabilistic => model(project).map(Some),
     }
 }
@@ -91,7 +90,10 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
         .map_err(|e| Error::config(format!("the model cannot be read: {e}")).at(MODEL_FILE, None).hint(TRAIN))?;
     model.link_at = project.linkage.link_at.unwrap_or(LINK_AT);
     model.review_at = project.linkage.review_at.unwrap_or(model.review_at);
-    let settings = settings(project, model.entity)?;
+    let settings = settings(project)?;
+    if model.is_general {
+        model.entity = settings.entity;
+    }
     Ok((model, settings))
 }
 
@@ -99,13 +101,13 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
 const LINK_AT: f64 = 0.95;
 
 /// How the project's records are matched.
-pub fn settings(project: &Project, entity: Entity) -> Result<Settings> {
-    let mut settings = Settings::new(entity, &project.linkage);
+pub fn settings(project: &Project) -> Result<Settings> {
+    let stated = Stated::of(project);
+    let mut settings = Settings::new(stated.entity(), &project.linkage);
     settings.default_country.clone_from(&project.default_country);
     settings.apart_by_birthday = project.linkage.apart_by_birthday.unwrap_or(true);
     settings.max_holders = u32::try_from(project.identity.max_holders).unwrap_or(u32::MAX);
-    let fields = comparisons::names(&probable::prepare(&[], &Stated::of(project), &settings).fields);
-    settings.comparisons = Comparisons::new(&project.linkage, &fields)?;
+    settings.comparisons = Comparisons::new(&project.linkage, settings.entity, &probable::fields(&stated, &settings))?;
     Ok(settings)
 }
 

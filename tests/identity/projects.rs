@@ -3,7 +3,7 @@
 use super::*;
 
 /// A project of pipelines alone, in mode probabilistic.
-struct People {
+pub struct People {
     folder: TempDir,
 }
 
@@ -57,9 +57,15 @@ c,C. Kaya,ck@mail.example,1988-12-13,
 ";
 
 impl People {
-    fn new() -> People {
+    /// A project without pipelines.
+    pub fn empty() -> People {
         let people = People { folder: folder() };
         people.mode("probabilistic");
+        people
+    }
+
+    fn new() -> People {
+        let people = People::empty();
         people.write("pipelines/crm.yaml", CRM);
         people.write("pipelines/shop.yaml", SHOP);
         people.write("drop/crm/people/2026-11-20.csv", OF_CRM);
@@ -67,15 +73,19 @@ impl People {
         people
     }
 
-    fn write(&self, path: &str, text: &str) {
-        common::write(&self.folder.path().join(path), text.as_bytes());
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        common::write(&self.path(path), text.as_bytes());
     }
 
     fn mode(&self, mode: &str) {
         self.write("uramaki.yaml", &format!("{PROJECT}identity: {{mode: {mode}}}\n"));
     }
 
-    fn uramaki(&self, args: &[&str]) -> Ran {
+    pub fn uramaki(&self, args: &[&str]) -> Ran {
         uramaki(self.folder.path(), args)
     }
 
@@ -84,7 +94,7 @@ impl People {
     }
 
     /// Customers as the sets of their records, in order.
-    fn customers(&self) -> Vec<String> {
+    pub fn customers(&self) -> Vec<String> {
         self.uramaki(&["run", "--full-refresh"]).expect(0);
         let sql = "select string_agg(record_id, ' ' order by record_id) as r from identity.customer_xref group by customer_id order by r";
         self.ask(sql).lines().skip(1).map(Into::into).collect()
@@ -118,7 +128,7 @@ fn a_model_fits_the_fields_that_it_was_trained_with() {
     let people = People::new();
     people.uramaki(&["run"]).expect(0);
     people.uramaki(&["identity", "train"]).expect(0);
-    let model = std::fs::read_to_string(people.folder.path().join("identity-model.json")).expect("the model");
+    let model = std::fs::read_to_string(people.path("identity-model.json")).expect("the model");
     for field in ["\"date_of_birth\"", "\"organisation\"", "\"identifier (loyalty_card)\""] {
         assert!(model.contains(field), "{field}");
     }
@@ -128,7 +138,7 @@ fn a_model_fits_the_fields_that_it_was_trained_with() {
         "id,given,family,company,mail,born,card\n1,Anna,Müller,,a@a.example,,\n",
     );
     people.write("drop/shop/customers/2026-11-20.csv", "id,name,mail,dob,card\na,Bo Zwei,bo@zwei.example,,\n");
-    std::fs::remove_dir_all(people.folder.path().join("warehouse")).expect("the warehouse");
+    std::fs::remove_dir_all(people.path("warehouse")).expect("the warehouse");
     assert_eq!(people.customers(), ["1", "a"]);
     // A pipeline that no longer says them does.
     people.write("pipelines/crm.yaml", &CRM.replace("      organisation: company\n", ""));
@@ -181,7 +191,7 @@ fn birthdays_that_differ_clearly_keep_people_apart() {
     people.write("identity.yaml", "apart_by_birthday: false\n");
     assert_eq!(people.customers(), ["1 2 3 4", "a", "b", "c"]);
     // What a person decides beats it.
-    std::fs::remove_file(people.folder.path().join("identity.yaml")).expect("the file is there");
+    std::fs::remove_file(people.path("identity.yaml")).expect("the file is there");
     people.write("identity-overrides.csv", &format!("{HEADER}kim,2026-11-20,asked,same,crm,people,1,crm,people,2\n"));
     assert_eq!(people.customers(), ["1 2 3 4", "a", "b", "c"]);
 }
@@ -220,7 +230,7 @@ fn identity_yaml_says_how_fields_are_compared() {
     // Another file, other tables: the run notices.
     let ran = people.uramaki(&["run"]).expect(0);
     assert!(ran.stdout.contains("run 2 of people"), "{}", ran.stdout);
-    let manifest = last_manifest(&people.folder.path().join("warehouse"));
+    let manifest = last_manifest(&people.path("warehouse"));
     assert!(manifest["project"]["files"]["identity.yaml"].is_string(), "{}", manifest["project"]);
     let words = people.uramaki(&["identity", "explain", "crm/people/1", "shop/customers/a"]).expect(0).stdout;
     for part in [
@@ -261,7 +271,7 @@ fn faults_of_comparisons_are_told_with_their_lines() {
         }
     }
     // The tool reads the same, of the columns that its files have.
-    let (file, config) = (people.folder.path().join("c.csv"), people.folder.path().join("c.yaml"));
+    let (file, config) = (people.path("c.csv"), people.path("c.yaml"));
     common::write(&file, b"id,name,town,state\n1,Ada Eins,Ulm,BW\n2,Ada Eins,Ulm,BY\n");
     let run = |text: &str, code: i32| {
         common::write(&config, text.as_bytes());

@@ -3,7 +3,8 @@
 use rapidfuzz::distance::{jaro_winkler, osa};
 
 use super::fields::FieldType;
-use super::table::{Field, NONE, Prepared, Value};
+use super::table::{DESK_SHARE, Field, NONE, Prepared, Value};
+use super::text::own_domain;
 
 /// One level of likeness.
 #[derive(Debug, Clone, Copy)]
@@ -147,10 +148,23 @@ pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         if field.kind == FieldType::Identifier && out[place].level > 0 && data.may_have_several_numbers(a, b) {
             out[place] = NOTHING;
         }
+        if field.kind == FieldType::Email
+            && data.by_domain
+            && (1..MISSING).contains(&out[place].level)
+            && of_one_domain(field, a, b)
+        {
+            out[place] = Likeness { level: 0, share: DESK_SHARE };
+        }
         if field.kind == FieldType::Email && (1..4).contains(&out[place].level) {
             out[place] = beyond_names(data, field, a, b, out[place], &out[..2]);
         }
     }
+}
+
+/// Whether both have a mailbox at one domain that is no public provider's: einkauf@ and info@ of one company.
+fn of_one_domain(field: &Field, a: usize, b: usize) -> bool {
+    let domain = |v: &u32| own_domain(&field.values[*v as usize].text);
+    field.of(a).iter().filter_map(domain).any(|own| field.of(b).iter().filter_map(domain).any(|other| own == other))
 }
 
 /// Mailboxes that are alike because they are made of names that are alike tell no more than the names do: only what else they are made of counts.

@@ -1,9 +1,10 @@
 //! What a person says of comparing fields: which are left out, how alike is close, which figures stand, whether rare values tell more.
 
+use super::Settings;
 use super::compare::{self, Thresholds};
-use super::fields::FieldType;
+use super::fields::{Entity, FieldType};
 use super::model::Model;
-use super::table::{Field, Prepared, name_of};
+use super::table::{Column, Prepared, Table, name_of};
 use crate::config::linkage::{ComparisonYaml, LinkageYaml};
 use crate::config::suggest;
 use crate::error::{Error, Kind, Result};
@@ -30,13 +31,29 @@ const BY_LIKENESS: [FieldType; 6] = [
     FieldType::City,
     FieldType::Text,
 ];
+/// Types that tell of a person, not of the organisation that the person works for.
+const OF_PERSONS: [FieldType; 3] = [FieldType::GivenName, FieldType::FamilyName, FieldType::DateOfBirth];
 /// Types whose values may be `near`.
 const MAY_BE_NEAR: [FieldType; 2] = [FieldType::GivenName, FieldType::FamilyName];
 
 impl Comparisons {
     /// What the file says, of fields of these names and types. All faults at once.
-    pub fn new(typed: &LinkageYaml, fields: &[(String, FieldType)]) -> Result<Comparisons> {
+    ///
+    /// Of organisations, names and birthdays of the people who write for them tell nothing, unless the file says something of these fields.
+    pub fn new(typed: &LinkageYaml, entity: Entity, fields: &[(String, FieldType)]) -> Result<Comparisons> {
         let (mut all, mut findings) = (Vec::new(), Vec::new());
+        if entity == Entity::Organisation {
+            if !fields.iter().any(|(_, kind)| *kind == FieldType::Organisation) {
+                findings.push(typed.says(
+                    &["entity"],
+                    "nothing names an organisation",
+                    "name the column of the organisations (type or `person:` field `organisation`), or write `entity: person`",
+                ));
+            }
+            let said = |kind: FieldType| typed.comparisons.iter().flatten().any(|(key, _)| *key == name_of(kind));
+            let left_out = Comparison { ignore: true, ..Comparison::default() };
+            all.extend(OF_PERSONS.iter().filter(|k| !said(**k)).map(|kind| (name_of(*kind), left_out.clone())));
+        }
         for (key, comparison) in typed.comparisons.iter().flatten() {
             let Some((_, kind)) = fields.iter().find(|(name, kind)| name == key || name_of(*kind) == *key) else {
                 let mut names: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
@@ -150,9 +167,11 @@ fn resolved(
     Comparison { ignore, term_frequency: typed.term_frequency.unwrap_or(true), thresholds, levels }
 }
 
-/// Names and types of the fields that records have.
-pub fn names(fields: &[Field]) -> Vec<(String, FieldType)> {
-    fields.iter().map(|f| (f.name.clone(), f.kind)).collect()
+/// Names and types of the fields that records of these columns have.
+pub fn fields(columns: &[Column], settings: &Settings) -> Vec<(String, FieldType)> {
+    let bare = columns.iter().map(|c| Column { name: c.name.clone(), kind: c.kind, values: Vec::new() });
+    let table = Table { names: Vec::new(), columns: bare.collect() };
+    super::prepare(&table, settings).0.fields.into_iter().map(|f| (f.name, f.kind)).collect()
 }
 
 #[cfg(test)]
@@ -160,10 +179,8 @@ mod tests {
     use serde_json::json;
 
     use super::super::compare::{Likeness, MISSING, NOTHING};
-    use super::super::fields::Entity;
     use super::super::model::{SAME, SHIPPED, Scorer};
-    use super::super::table::{Column, Table};
-    use super::super::{Settings, fit, prepare};
+    use super::super::{fit, prepare};
     use super::*;
 
     fn typed(comparisons: serde_json::Value) -> LinkageYaml {
@@ -183,10 +200,9 @@ mod tests {
             columns: columns.iter().enumerate().map(column).collect(),
         };
         let mut settings = Settings::new(Entity::Person, &LinkageYaml::default());
-        let mut data = prepare(&table, &settings).0;
-        settings.comparisons = Comparisons::new(&typed(comparisons), &names(&data.fields)).unwrap();
-        settings.comparisons.prepare(&mut data);
-        (data, settings)
+        let fields = fields(&table.columns, &settings);
+        settings.comparisons = Comparisons::new(&typed(comparisons), settings.entity, &fields).unwrap();
+        (prepare(&table, &settings).0, settings)
     }
 
     /// How alike the first two records are in the field of this type, by the model that ships.
@@ -279,7 +295,7 @@ mod tests {
             ("identifier (card)", FieldType::Identifier),
         ]
         .map(|(name, kind)| (name.to_string(), kind));
-        let of = |comparisons| Comparisons::new(&typed(comparisons), &fields);
+        let of = |comparisons| Comparisons::new(&typed(comparisons), Entity::Person, &fields);
         assert!(of(json!({"identifier (card)": {"ignore": true}, "identifier": {"term_frequency": false}})).is_ok());
         for (said, part) in [
             (json!({"phon": {"ignore": true}}), "did you mean `phone`?"),

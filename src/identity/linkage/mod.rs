@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use block::{Blocks, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
 use compare::NOTHING;
-use fields::FieldType;
+use fields::{Entity, FieldType};
 use model::{Model, Scorer};
 pub use settings::Settings;
 use table::{Prepared, Table};
@@ -89,6 +89,8 @@ fn comparable(data: &Prepared, a: usize, b: usize) -> bool {
 /// Brings a table's values into one form, without those that too many hold. The records must stand in the order of their names.
 pub fn prepare(table: &Table, settings: &Settings) -> (Prepared, Vec<Shared>) {
     let mut data = table::prepare(table, &settings.default_country);
+    data.by_domain = settings.entity == Entity::Organisation;
+    settings.comparisons.prepare(&mut data);
     let shared = forget_shared(&mut data, settings.max_holders);
     tracing::debug!(records = data.records, "values are in one form");
     (data, shared)
@@ -191,8 +193,13 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
 /// E-mails and phones that many different names hold are no evidence.
 fn forget_shared(data: &mut Prepared, max_holders: u32) -> Vec<Shared> {
     let mut shared = Vec::new();
-    let names: Vec<(u32, u32)> =
-        (0..data.records).map(|r| (data.fields[data.given].first(r), data.fields[data.family].first(r))).collect();
+    // Where no person is named, the organisation is.
+    let organisation = |r: usize| data.field(FieldType::Organisation).map_or(table::NONE, |f| f.first(r));
+    let name = |r: usize| match data.has_name(r) {
+        true => (data.id(r, data.given), data.id(r, data.family)),
+        false => (table::NONE, organisation(r)),
+    };
+    let names: Vec<(u32, u32)> = (0..data.records).map(name).collect();
     for field in &mut data.fields {
         if !matches!(field.kind, FieldType::Email | FieldType::Phone) {
             continue;

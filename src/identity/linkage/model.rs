@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Likeness, MISSING, UNKNOWN};
 use super::fields::{Entity, FieldType};
-use super::table::{Field, NONE, Prepared};
+use super::table::{DESK_SHARE, Field, NONE, Prepared};
 
 /// Kinds of pairs, one person first, strangers last.
 pub const KINDS: [&str; 7] =
@@ -44,6 +44,8 @@ fn shared(kind: usize, field: FieldType, of_organisations: bool) -> f64 {
             _ if kind == KIN && is_place(field) => 0.0,
             FamilyName | Phone => 1.0,
             _ if place => 1.0,
+            // Sister companies write from one domain.
+            Email if of_organisations => 1.0,
             Email => 0.3,
             GivenName => 0.02,
             DateOfBirth => 0.004,
@@ -211,7 +213,13 @@ impl Scorer {
             .zip(&model.fields)
             .map(|(levels, field)| {
                 let least = field.shares.other.min(field.shares.other_part).max(LEAST);
-                levels[1..].iter().map(|(m, u, by_share)| m / if *by_share { least } else { *u }).fold(1.0, f64::max)
+                // Other mailboxes of a company's domain count as a desk's.
+                let of_domain = model.entity == Entity::Organisation && field.kind == FieldType::Email;
+                let at_least = if of_domain { (levels[0].0 / DESK_SHARE).max(1.0) } else { 1.0 };
+                levels[1..]
+                    .iter()
+                    .map(|(m, u, by_share)| m / if *by_share { least } else { *u })
+                    .fold(at_least, f64::max)
             })
             .collect();
         let place = |kind| model.fields.iter().position(|f| f.kind == kind);

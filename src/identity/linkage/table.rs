@@ -31,7 +31,7 @@ pub struct Column {
 }
 
 /// How common a desk's mailbox counts at least.
-const DESK_SHARE: f64 = 0.02;
+pub const DESK_SHARE: f64 = 0.02;
 
 /// One distinct value, with what comparing and blocking need.
 #[derive(Debug, Clone, Default)]
@@ -228,6 +228,8 @@ pub struct Prepared {
     pub generation: Vec<u8>,
     /// Of each record: the system whose numbers may be several of one person, counted from 1; 0 is none. Empty: there are no such numbers.
     pub numbering: Vec<u32>,
+    /// Of organisations: mailboxes of one domain of its own count as one desk's.
+    pub by_domain: bool,
     /// Of each record, of each field: its first value. One record's numbers lie together.
     rows: Vec<u32>,
     /// Of each record: whether its mailbox has one of its names in it.
@@ -385,6 +387,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         both,
         generation,
         numbering: Vec::new(),
+        by_domain: false,
         rows: Vec::new(),
         mail_of_name: Vec::new(),
     };

@@ -65,6 +65,11 @@ pub fn is_desk_mailbox(email: &str) -> bool {
     email.split_once('@').is_some_and(|(local, _)| lexicon::get().role_mailboxes.contains(local))
 }
 
+/// The domain of an e-mail address, where it is no public provider's.
+pub fn own_domain(email: &str) -> Option<&str> {
+    email.split_once('@').map(|(_, domain)| domain).filter(|d| !lexicon::get().freemail_domains.contains(*d))
+}
+
 /// A given or family name of a column of its own, without titles and generations.
 pub fn part_of_name(text: &str, name: &mut Name, is_given: bool) {
     let words = lexicon::get();
