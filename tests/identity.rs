@@ -277,6 +277,39 @@ fn decisions_merge_and_split_and_leave_no_trace_when_taken_back() {
 }
 
 #[test]
+fn decisions_about_records_that_are_not_there_are_warnings_of_every_run() {
+    let small = Small::new();
+    small.night(1);
+    small.write(
+        "identity-overrides.csv",
+        format!("{HEADER}kim,2026-11-20,so,same,shop,customers,c1,shop,customers,gone\n"),
+    );
+    let warning = "identity-overrides.csv:2 names a record that is not there; it decides nothing";
+    let warnings = || -> Vec<String> {
+        let manifest = last_manifest(&small.warehouse());
+        let all = manifest["warnings"].as_array().expect("warnings").iter();
+        all.filter_map(|w| w.as_str().map(ToString::to_string)).filter(|w| w.contains("overrides")).collect()
+    };
+    let ran = small.run().expect(0);
+    assert_eq!((warnings(), ran.stderr.matches(warning).count()), (vec![warning.to_string()], 1), "{}", ran.stderr);
+    let shown = small.uramaki(&["runs", "show", "1"]).expect(0).stdout;
+    assert!(shown.contains(&format!("warnings:\n  {warning}\n")) && !shown.contains("gone"), "{shown}");
+    // Neither a run that makes other tables only nor one that makes none is silent about it.
+    small.night(3);
+    small.run().expect(0);
+    assert_eq!((warnings(), last_manifest(&small.warehouse())["run"].as_u64()), (vec![warning.to_string()], Some(2)));
+    let ran = small.run().expect(0);
+    assert!(ran.stdout.contains("nothing changed") && ran.stderr.contains(warning), "{}", ran.stderr);
+    // The record is there: nothing to warn of.
+    small.drop(
+        "shop/customers/2026-11-21.csv",
+        "id,name,email,updated_at\ngone,Cy Drei,cy@example.org,2026-11-21 08:00:00\n",
+    );
+    small.run().expect(0);
+    assert_eq!(warnings(), Vec::<String>::new());
+}
+
+#[test]
 fn a_decision_that_says_too_little_is_refused_with_its_line() {
     let small = Small::new();
     small.night(1);

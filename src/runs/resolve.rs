@@ -22,7 +22,7 @@ use crate::identity::linkage::model::{Model, SHIPPED};
 use crate::identity::probable::{self, Stated};
 use crate::identity::{Resolution, collect, exact, history, tables as identity_tables};
 use crate::landing::newest::Newest;
-use crate::manifest::{ColumnRecord, StageRecord};
+use crate::manifest::{ColumnRecord, Manifest, StageRecord};
 use crate::models::writer::{self, Unobserved};
 
 /// The staging table of an object, where there is one, else its landed rows.
@@ -58,15 +58,22 @@ pub fn task(
         })
         .await
         .map_err(|e| Error::failed(format!("identity stopped: {e}")))??;
-        for line in &resolution.unknown {
-            tracing::warn!("{OVERRIDES_FILE}:{line} names a record that is not there; it decides nothing");
-        }
+        let idle = resolution.unknown.iter().map(|line| format!("{OVERRIDES_FILE}:{line}{IDLE}"));
+        site.with_yield(|y| y.warnings.extend(idle));
         publish(&site, &resolution).await?;
         let seconds = began.elapsed().as_secs_f64();
         site.with_yield(|y| y.stages.push(StageRecord { name: "identity".into(), seconds, rows: Some(count) }));
         Ok(())
     });
     Ok((reads, special))
+}
+
+/// Behind the place of a decision. The records themselves are not named: whose they are is personal.
+const IDLE: &str = " names a record that is not there; it decides nothing";
+
+/// What a run warned of when it made the identity tables; it holds as long as they stand.
+pub fn warnings(manifest: Option<&Manifest>) -> impl Iterator<Item = String> + '_ {
+    manifest.into_iter().flat_map(|m| &m.warnings).filter(|w| w.ends_with(IDLE)).cloned()
 }
 
 const TRAIN: &str = "`uramaki identity train` makes a model of the project's records";
