@@ -106,11 +106,12 @@ fn birthdays_and_numbers_of_a_project_weigh_in() {
     let people = People::new();
     assert_eq!(people.customers(), ["1 a", "2", "3", "4 c", "b"]);
     let sql = "select record_id, display_name, given_name, organisation, identifier, identifier_kind, date_of_birth \
-               from identity.record where record_id in ('1', '3', 'a') order by record_id";
+               from identity.record where record_id in ('1', '2', '3', 'a') order by record_id";
     assert_eq!(
         people.ask(sql),
         "record_id,display_name,given_name,organisation,identifier,identifier_kind,date_of_birth\n\
          1,Anna Müller,Anna,,L-100,loyalty_card,1971-06-24\n\
+         2,Anna Müller,Anna,,L-200,loyalty_card,1990-03-02\n\
          3,Bo Zwei,Bo,Zwei GmbH,,,\n\
          a,\"Mueller, Anna\",,,l 100,loyalty_card,1971-06-24\n"
     );
