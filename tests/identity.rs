@@ -2,11 +2,15 @@
 //! persons, merges, splits and links that are taken back.
 
 mod common;
+#[path = "identity/companies.rs"]
+mod companies;
+#[path = "identity/projects.rs"]
+mod projects;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use common::{Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
+use common::{Ran, Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
 use tempfile::TempDir;
 
 /// Runs `identity resolve` on the file and returns the folder that it wrote.
@@ -270,6 +274,39 @@ fn decisions_merge_and_split_and_leave_no_trace_when_taken_back() {
     assert_eq!(history(&c2), format!("current_customer_id\n{c2}\n"));
     let events = small.csv("select distinct event from identity.customer_event order by event");
     assert_eq!(events, "event\ncreated\nmerged\nsplit\n");
+}
+
+#[test]
+fn decisions_about_records_that_are_not_there_are_warnings_of_every_run() {
+    let small = Small::new();
+    small.night(1);
+    small.write(
+        "identity-overrides.csv",
+        format!("{HEADER}kim,2026-11-20,so,same,shop,customers,c1,shop,customers,gone\n"),
+    );
+    let warning = "identity-overrides.csv:2 names a record that is not there; it decides nothing";
+    let warnings = || -> Vec<String> {
+        let manifest = last_manifest(&small.warehouse());
+        let all = manifest["warnings"].as_array().expect("warnings").iter();
+        all.filter_map(|w| w.as_str().map(ToString::to_string)).filter(|w| w.contains("overrides")).collect()
+    };
+    let ran = small.run().expect(0);
+    assert_eq!((warnings(), ran.stderr.matches(warning).count()), (vec![warning.to_string()], 1), "{}", ran.stderr);
+    let shown = small.uramaki(&["runs", "show", "1"]).expect(0).stdout;
+    assert!(shown.contains(&format!("warnings:\n  {warning}\n")) && !shown.contains("gone"), "{shown}");
+    // Neither a run that makes other tables only nor one that makes none is silent about it.
+    small.night(3);
+    small.run().expect(0);
+    assert_eq!((warnings(), last_manifest(&small.warehouse())["run"].as_u64()), (vec![warning.to_string()], Some(2)));
+    let ran = small.run().expect(0);
+    assert!(ran.stdout.contains("nothing changed") && ran.stderr.contains(warning), "{}", ran.stderr);
+    // The record is there: nothing to warn of.
+    small.drop(
+        "shop/customers/2026-11-21.csv",
+        "id,name,email,updated_at\ngone,Cy Drei,cy@example.org,2026-11-21 08:00:00\n",
+    );
+    small.run().expect(0);
+    assert_eq!(warnings(), Vec::<String>::new());
 }
 
 #[test]

@@ -71,8 +71,9 @@ def resolve(con: duckdb.DuckDBPyConnection, project: Project, landing: Landing, 
         from code;
 
         create table identity.record_built as
-        select source_system, source_object, record_id, display_name, email, phone, street, postcode, city, country,
-            first_seen_at, _batch_id, _row
+        select source_system, source_object, record_id, display_name, null::varchar as given_name, null::varchar as family_name,
+            null::varchar as organisation, email, phone, null::varchar as identifier, null::varchar as identifier_kind, street, postcode,
+            city, country, null::varchar as date_of_birth, first_seen_at, _batch_id, _row
         from person order by source_system, source_object, record_id;
 
         create table identity.customer_xref_built as

@@ -16,6 +16,7 @@ use crate::config::{self};
 use crate::error::{Error, Result};
 use crate::identity::files;
 use crate::identity::linkage::block::RuleReport;
+use crate::identity::linkage::comparisons::{self, Comparisons};
 use crate::identity::linkage::evaluate::{self, Quality};
 use crate::identity::linkage::table::Table;
 use crate::identity::linkage::{self, Given, Settings};
@@ -52,7 +53,9 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     }
     linkage::in_order(&mut table);
     files::refuse_doubles(&table)?;
-    let settings = Settings::new(entity(&table), &typed);
+    let mut settings = Settings::new(entity(&table), &typed);
+    let fields = comparisons::fields(&table.columns, &settings);
+    settings.comparisons = Comparisons::new(&typed, settings.entity, &fields)?;
     let sources = sources(&table, &typed)?;
     let (mut data, shared) = linkage::prepare(&table, &settings);
     for value in &shared {

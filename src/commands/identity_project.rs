@@ -6,23 +6,23 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 
 use crate::cli::Format;
-use crate::config::linkage::Entity;
 use crate::config::{MODEL_FILE, Project};
 use crate::error::{Error, Result};
 use crate::identity::linkage::explain::{self, Explanation};
 use crate::identity::linkage::model::Scorer;
-use crate::identity::{Record, linkage, picture, probable};
+use crate::identity::probable::{self, Stated};
+use crate::identity::{Details, Number, Record, linkage, picture};
 use crate::output::counted;
 use crate::runs::{reading, resolve};
 
-const RECORDS: &str = "select source_system, source_object, record_id, display_name, email, phone, street, postcode, city, country \
-     from identity.record";
+const RECORDS: &str = "select source_system, source_object, record_id, display_name, email, phone, street, postcode, city, country, \
+     given_name, family_name, organisation, date_of_birth, identifier, identifier_kind from identity.record";
 
 /// Makes a model of the project's records.
 pub async fn train(project: &Project, output: Option<&Path>) -> Result<()> {
     let records = all_records(project).await?;
-    let settings = resolve::settings(project, Entity::Person);
-    let mut data = probable::prepare(&records, &settings);
+    let settings = resolve::settings(project)?;
+    let mut data = probable::prepare(&records, &Stated::of(project), &settings);
     let blocks = linkage::blocks(&data, &settings, None);
     let model = linkage::train(&mut data, &blocks, &settings, &[]);
     let path = output.map_or_else(|| project.root.join(MODEL_FILE), Path::to_path_buf);
@@ -48,11 +48,23 @@ fn records(project: &Project, batches: &[RecordBatch]) -> Vec<Record> {
         for row in 0..batch.num_rows() {
             let get = |column: usize| text(column, row);
             let (system, object) = (get(0).unwrap_or_default(), get(1).unwrap_or_default());
-            let bare = project
+            let person = project
                 .objects()
                 .find(|o| o.contract.system == system && o.contract.object == object)
-                .and_then(|o| o.person.as_ref())
-                .is_some_and(|p| p.one_holder_per.is_some());
+                .and_then(|o| o.person.as_ref());
+            let bare = person.is_some_and(|p| p.one_holder_per.is_some());
+            let is_unique = person.and_then(|p| p.identifier.as_ref()).is_some_and(|i| i.is_unique);
+            let details = Details {
+                given_name: get(10).map(Into::into),
+                family_name: get(11).map(Into::into),
+                organisation: get(12).map(Into::into),
+                date_of_birth: get(13).map(Into::into),
+                identifier: get(14).zip(get(15)).map(|(text, kind)| Number {
+                    kind: kind.into(),
+                    text: text.into(),
+                    is_unique,
+                }),
+            };
             out.push(Record {
                 system: system.into(),
                 object: object.into(),
@@ -65,6 +77,7 @@ fn records(project: &Project, batches: &[RecordBatch]) -> Vec<Record> {
                 postcode: get(7).map(Into::into),
                 city: get(8).map(Into::into),
                 country: get(9).map(Into::into),
+                details: Some(details.into()),
                 first_seen_at: None,
                 holder: bare.then(|| get(4).unwrap_or_default().into()),
                 links_by_email: true,
@@ -190,7 +203,7 @@ async fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Expla
     // Guests are explained by the e-mail that they are known by.
     everybody.iter_mut().filter(|e| records.iter().any(|r| same(e, r))).for_each(|e| e.holder = None);
     let places: Vec<usize> = records.iter().filter_map(|r| everybody.iter().position(|e| same(e, r))).collect();
-    let (data, model) = probable::fit(&everybody, &settings, model)?;
+    let (data, model) = probable::fit(&everybody, &Stated::of(project), &settings, model)?;
     let scorer = Scorer::new(&model);
     let name = |i: usize| format!("{}/{}/{}", records[i].system, records[i].object, records[i].id);
     let one = |a: usize, b: usize| {

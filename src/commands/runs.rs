@@ -107,6 +107,11 @@ fn show(m: &Manifest, project: &Project) -> String {
     let offended: Vec<_> = m.checks.iter().filter(|c| c.offenders > 0).collect();
     out.push(format!("checks: {} made, {} with offenders", m.checks.len(), offended.len()));
     out.extend(offended.iter().map(|c| format!("  {}: {}: {} rows", c.severity, c.name, thousands(c.offenders))));
+    if !m.warnings.is_empty() {
+        out.push(String::new());
+        out.push("warnings:".to_string());
+        out.extend(m.warnings.iter().map(|w| format!("  {w}")));
+    }
     out.push(String::new());
     out.push(format!("timings (at most {} of memory):", bytes(m.peak_memory_bytes)));
     let mut stages = m.stages.clone();

@@ -305,11 +305,21 @@ pub struct PersonYaml {
     /// Only rows for which this SQL condition over the object's columns is true.
     #[serde(rename = "where")]
     pub condition: Option<String>,
-    /// The columns that make up the name, in order.
+    /// The columns that make up the name, in order. Default: given and family name.
     #[serde(default)]
     pub name: Vec<String>,
+    /// Given names, where they have a column of their own.
+    pub given_name: Option<String>,
+    /// The family name, where it has a column of its own.
+    pub family_name: Option<String>,
+    /// The company that the record is of, or that the person works for.
+    pub organisation: Option<String>,
     pub email: Option<String>,
     pub phone: Option<String>,
+    /// A date, or a text with one in it.
+    pub date_of_birth: Option<String>,
+    /// A number that the person carries from system to system, or that one system gave: customer number, loyalty card.
+    pub identifier: Option<IdentifierYaml>,
     pub street: Option<String>,
     pub postcode: Option<String>,
     pub city: Option<String>,
@@ -320,6 +330,25 @@ pub struct PersonYaml {
     pub one_holder_per: Option<String>,
     /// Which evidence may link records. Default: every one of e-mail and phone that is named above.
     pub links: Option<Vec<EvidenceYaml>>,
+}
+
+/// The number's column, or its column with what number it is.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum IdentifierYaml {
+    Column(String),
+    Full(Box<IdentifierFullYaml>),
+}
+
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifierFullYaml {
+    /// The column that holds the number.
+    pub column: String,
+    /// What number it is (`loyalty_card`): numbers of one kind are compared, in whatever systems they stand. Default: the system's own.
+    pub kind: Option<String>,
+    /// true: in this system nobody has two, so that two different ones are two people. Default: false.
+    pub unique: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]

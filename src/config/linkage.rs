@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::yaml::{self, Document};
+use crate::error::Diagnostic;
+
 /// What a column tells of a person or an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -108,6 +111,8 @@ pub struct LinkageYaml {
     /// No cluster grows beyond this. Default: 200.
     #[schemars(range(min = 2))]
     pub max_cluster: Option<usize>,
+    /// Records whose dates of birth differ clearly are never one. Default: true in a project, false of `identity resolve`.
+    pub apart_by_birthday: Option<bool>,
     /// An e-mail or phone that more differently named records hold tells nothing. Default: 20, or the project's `identity.max_holders`.
     #[schemars(range(min = 1))]
     pub max_holders: Option<u32>,
@@ -116,4 +121,50 @@ pub struct LinkageYaml {
     pub pairs_per_record: Option<f64>,
     /// Blocking rules: pairs that agree in all parts of one rule are compared. Default: about thirty rules; `identity resolve` prints what each costs.
     pub blocking: Option<Vec<Vec<Part>>>,
+    /// How fields are compared, by their type (`phone`) or their name (`identifier (loyalty_card)`). Default: as the model has it.
+    pub comparisons: Option<BTreeMap<String, ComparisonYaml>>,
+    /// Where all this was read.
+    #[serde(skip)]
+    pub(super) document: Option<Document>,
+}
+
+impl LinkageYaml {
+    /// A finding about the part of the file that the path leads to.
+    pub fn says(&self, path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> Diagnostic {
+        let pointer = path.iter().fold(String::new(), |pointer, part| yaml::join(&pointer, part));
+        match &self.document {
+            Some(document) => document.at(&pointer, message).hint(hint),
+            None => Diagnostic::new(message).hint(hint),
+        }
+    }
+}
+
+/// How one field is compared. What is left out stays as the model has it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComparisonYaml {
+    /// true: the field is left out. It tells nothing, and no rule makes pairs by it. Default: false.
+    pub ignore: Option<bool>,
+    /// false: an equal value tells the same, however common it is. Default: true.
+    pub term_frequency: Option<bool>,
+    /// Texts of at least this likeness (Jaro-Winkler) are `close`. Default: 0.93 of names, else 0.92, and one typing error is close too.
+    #[schemars(range(min = 0.5, max = 1.0))]
+    pub close_at: Option<f64>,
+    /// Names of at least this likeness (Jaro-Winkler) are `near`. Default: 0.84.
+    #[schemars(range(min = 0.5, max = 1.0))]
+    pub near_at: Option<f64>,
+    /// Figures of levels (`equal`, `close`, `different` …) that stand as they are written, whatever the records show.
+    pub levels: Option<BTreeMap<String, LevelYaml>>,
+}
+
+/// A level's figures. What is left out is learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelYaml {
+    /// How often pairs of one person show it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub m: Option<f64>,
+    /// How often pairs of strangers do. Of `equal`, it stands for every value, however common.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub u: Option<f64>,
 }

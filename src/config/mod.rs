@@ -110,7 +110,7 @@ const NO_PROJECT: &str = "go to the project's folder, name it with --project DIR
 
 fn linkage_of_project(files: &Files, shapes: &schema::Shapes, findings: &mut Vec<Diagnostic>) -> LinkageYaml {
     let Some(document) = document(files, LINKAGE_FILE, findings) else { return LinkageYaml::default() };
-    let Some(yaml) = shapes.linkage.read::<LinkageYaml>(&document, findings) else { return LinkageYaml::default() };
+    let Some(mut yaml) = shapes.linkage.read::<LinkageYaml>(&document, findings) else { return LinkageYaml::default() };
     let told = [
         ("mode", yaml.mode.is_some()),
         ("id", yaml.id.is_some()),
@@ -126,6 +126,7 @@ fn linkage_of_project(files: &Files, shapes: &schema::Shapes, findings: &mut Vec
                 .hint("the pipelines say what records hold, and uramaki.yaml the rest"),
         );
     }
+    yaml.document = Some(document);
     yaml
 }
 
@@ -135,8 +136,11 @@ pub fn linkage_file(path: &Path) -> Result<LinkageYaml> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::config(format!("{name} cannot be read: {e}")).hint("is the path right?"))?;
     let mut findings = Vec::new();
-    let yaml = yaml::read(&name, &text, &mut findings)
-        .and_then(|document| schema::linkage().ok()?.read::<LinkageYaml>(&document, &mut findings));
+    let yaml = yaml::read(&name, &text, &mut findings).and_then(|document| {
+        let mut yaml = schema::linkage().ok()?.read::<LinkageYaml>(&document, &mut findings)?;
+        yaml.document = Some(document);
+        Some(yaml)
+    });
     match yaml {
         Some(yaml) if findings.is_empty() => Ok(yaml),
         _ => Err(Error { kind: Kind::Config, findings }),

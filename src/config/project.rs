@@ -155,8 +155,13 @@ pub struct Person {
     pub where_sql: Option<String>,
     /// Joined by a blank.
     pub name: Vec<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub organisation: Option<String>,
     pub email: Option<String>,
     pub phone: Option<String>,
+    pub date_of_birth: Option<String>,
+    pub identifier: Option<Identifier>,
     pub street: Option<String>,
     pub postcode: Option<String>,
     pub city: Option<String>,
@@ -166,6 +171,16 @@ pub struct Person {
     pub one_holder_per: Option<String>,
     /// The evidence that may link.
     pub links: Vec<Evidence>,
+}
+
+/// A number that a person carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identifier {
+    pub column: String,
+    /// Numbers of one kind are compared.
+    pub kind: String,
+    /// In this system nobody has two.
+    pub is_unique: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

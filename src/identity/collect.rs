@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use super::Record;
+use super::linkage::text;
 use super::normalise::{self, Phones};
+use super::{Details, Number, Record};
 use crate::config::project::{Evidence, Object, Person};
 use crate::contract::{BATCH_COLUMN, ROW_COLUMN, utc_micros};
 use crate::engine;
@@ -21,13 +22,21 @@ use crate::landing::newest::{FirstSeen, keys};
 struct Raw {
     record: Record,
     phone: Option<(String, Option<phonenumber::country::Id>)>,
+    details: Details,
+    /// As the system writes it.
+    born: Option<String>,
 }
 
 /// The SELECT that yields an object's person records.
 pub fn query(object: &Object, person: &Person, table: &str) -> String {
     let mut columns: Vec<String> = object.contract.key.clone();
     columns.extend(person.name.iter().cloned());
+    columns.extend(person.identifier.iter().map(|i| i.column.clone()));
     let optional = [
+        &person.given_name,
+        &person.family_name,
+        &person.organisation,
+        &person.date_of_birth,
         &person.email,
         &person.phone,
         &person.street,
@@ -67,11 +76,15 @@ pub async fn records(
     }
     let phones =
         Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
+    // The column itself tells whether the day or the month comes first.
+    let day_first = text::day_first(raws.iter().filter_map(|r| r.born.as_deref()));
     Ok(raws
         .into_iter()
         .map(|raw| {
             let phone = raw.phone.and_then(|(text, region)| phones.get(&text, region)).map(Into::into);
-            Record { phone, ..raw.record }
+            let date_of_birth = raw.born.and_then(|text| text::date_of_birth(&text, day_first)).map(Into::into);
+            let details = Details { date_of_birth, ..raw.details };
+            Record { phone, details: (details != Details::default()).then(|| details.into()), ..raw.record }
         })
         .collect())
 }
@@ -92,6 +105,10 @@ fn read(
     let names = person.name.iter().map(|n| text(n)).collect::<Result<Vec<_>>>()?;
     let (email, phone, country) = (optional(&person.email)?, optional(&person.phone)?, optional(&person.country)?);
     let (street, postcode, city) = (optional(&person.street)?, optional(&person.postcode)?, optional(&person.city)?);
+    let (given, family) = (optional(&person.given_name)?, optional(&person.family_name)?);
+    let (organisation, born) = (optional(&person.organisation)?, optional(&person.date_of_birth)?);
+    let number = person.identifier.as_ref();
+    let (numbers, kind) = (number.map(|n| text(&n.column)).transpose()?, shared.text(number.map(|n| n.kind.clone())));
     let (holder, batches) = (optional(&person.one_holder_per)?, text(BATCH_COLUMN)?);
     let created = match &person.created_at {
         Some(name) => Some(
@@ -104,8 +121,13 @@ fn read(
     let (system, object): (Arc<str>, Arc<str>) = (contract.system.as_str().into(), contract.object.as_str().into());
     for (i, key) in keys.into_iter().enumerate() {
         let get = |texts: &Option<Texts>| texts.as_ref().and_then(|t| t.get(i));
+        let filled = |texts: &Option<Texts>| get(texts).map(|t| t.trim().to_string()).filter(|t| !t.is_empty());
         let name = names.iter().filter_map(|n| n.get(i)).map(|n| n.trim().to_string()).filter(|n| !n.is_empty());
-        let name = name.collect::<Vec<_>>().join(" ");
+        let (given, family) = (filled(&given), filled(&family));
+        let name = match names.is_empty() {
+            true => given.iter().chain(&family).cloned().collect::<Vec<_>>().join(" "),
+            false => name.collect::<Vec<_>>().join(" "),
+        };
         let own_country = get(&country);
         let region = normalise::region(own_country.as_deref(), default_country);
         let holder = get(&holder).and_then(|h| normalise::email(&h));
@@ -113,7 +135,20 @@ fn read(
             // Blanks of any kind are no e-mail: nobody is known by them.
             continue;
         }
+        let identifier = number.zip(kind.clone()).zip(filled(&numbers)).map(|((number, kind), text)| Number {
+            kind,
+            text: text.into(),
+            is_unique: number.is_unique,
+        });
         raws.push(Raw {
+            details: Details {
+                given_name: given.map(Into::into),
+                family_name: family.map(Into::into),
+                organisation: filled(&organisation).map(Into::into),
+                date_of_birth: None,
+                identifier,
+            },
+            born: filled(&born),
             phone: get(&phone).filter(|p| !p.trim().is_empty()).map(|p| (p, region)),
             record: Record {
                 system: system.clone(),
@@ -127,6 +162,7 @@ fn read(
                 postcode: shared.text(get(&postcode)),
                 city: shared.text(get(&city)),
                 country: shared.text(own_country),
+                details: None,
                 first_seen_at: created.as_ref().and_then(|c| {
                     let times = c.as_primitive::<TimestampMicrosecondType>();
                     (!times.is_null(i)).then(|| times.value(i))

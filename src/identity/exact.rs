@@ -170,6 +170,7 @@ mod tests {
             postcode: None,
             city: None,
             country: None,
+            details: None,
             first_seen_at: None,
             holder: None,
             links_by_email: true,

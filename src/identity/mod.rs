@@ -39,6 +39,8 @@ pub struct Record {
     pub postcode: Option<Arc<str>>,
     pub city: Option<Arc<str>>,
     pub country: Option<Arc<str>>,
+    /// What few sources know of a person.
+    pub details: Option<Box<Details>>,
     /// Microseconds since 1970.
     pub first_seen_at: Option<i64>,
     /// Records of one object with the same value here count as one holder of evidence.
@@ -49,7 +51,48 @@ pub struct Record {
     pub row: i64,
 }
 
+/// What few sources know of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    pub given_name: Option<Box<str>>,
+    pub family_name: Option<Box<str>>,
+    pub organisation: Option<Box<str>>,
+    /// `1971-06-24`; `00` where month or day is not known.
+    pub date_of_birth: Option<Box<str>>,
+    pub identifier: Option<Number>,
+}
+
+/// A number that a person carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// Numbers of one kind are compared.
+    pub kind: Arc<str>,
+    pub text: Box<str>,
+    /// In the record's system nobody has two.
+    pub is_unique: bool,
+}
+
 impl Record {
+    pub fn given_name(&self) -> Option<&str> {
+        self.details.as_ref()?.given_name.as_deref()
+    }
+
+    pub fn family_name(&self) -> Option<&str> {
+        self.details.as_ref()?.family_name.as_deref()
+    }
+
+    pub fn organisation(&self) -> Option<&str> {
+        self.details.as_ref()?.organisation.as_deref()
+    }
+
+    pub fn date_of_birth(&self) -> Option<&str> {
+        self.details.as_ref()?.date_of_birth.as_deref()
+    }
+
+    pub fn identifier(&self) -> Option<&Number> {
+        self.details.as_ref()?.identifier.as_ref()
+    }
+
     /// Age, then name: the oldest record names the customer.
     fn seniority(&self) -> (u32, &str, &str, &str) {
         (self.first_rank, &self.system, &self.object, &self.id)

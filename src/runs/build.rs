@@ -70,6 +70,7 @@ pub struct Yield {
     pub files: Vec<(PathBuf, String)>,
     pub seen: Vec<(String, Seen)>,
     pub stages: Vec<StageRecord>,
+    pub warnings: Vec<String>,
 }
 
 impl Site {

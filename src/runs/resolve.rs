@@ -12,19 +12,19 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use super::build::{Site, Special};
 use super::fingerprint;
 use crate::catalog;
-use crate::config::linkage::Entity;
 use crate::config::project::{IdentityMode, Object, Project};
 use crate::config::{MODEL_FILE, OVERRIDES_FILE};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
+use crate::identity::linkage::comparisons::Comparisons;
 use crate::identity::linkage::model::{Model, SHIPPED};
 use crate::identity::memory::{self, Past};
-use crate::identity::probable::TRAIN;
-use crate::identity::{Resolution, collect, exact, history, probable, tables as identity_tables};
+use crate::identity::probable::{self, Stated, TRAIN};
+use crate::identity::{Resolution, collect, exact, history, tables as identity_tables};
 use crate::landing::newest::Newest;
-use crate::manifest::{ColumnRecord, StageRecord};
+use crate::manifest::{ColumnRecord, Manifest, StageRecord};
 use crate::models::writer::{self, Unobserved};
 
 /// The staging table of an object, where there is one, else its landed rows.
@@ -42,7 +42,7 @@ pub fn task(
     let persons: Vec<Object> = project.objects().filter(|o| o.person.is_some()).cloned().collect();
     let reads = persons.iter().map(|o| source(site, o)).collect();
     let (site, max_holders, country) = (site.clone(), project.identity.max_holders, project.default_country.clone());
-    let (way, decisions) = (way(project)?, project.decisions.clone());
+    let (way, decisions, stated) = (way(project)?, project.decisions.clone(), Stated::of(project));
     let special: Special = Box::pin(async move {
         let began = Instant::now();
         let mut records = Vec::new();
@@ -53,22 +53,21 @@ pub fn task(
                 .extend(collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?);
         }
         let count = records.len() as u64;
-        let past = match way {
+        let past = match &way {
             Some(_) if !site.full_refresh => past(&site).await?,
             _ => Past::default(),
         };
         let resolution = tokio::task::spawn_blocking(move || match way {
             None => Ok(exact::resolve(records, max_holders, &decisions)),
-            Some(way) => {
+            Some((model, settings)) => {
                 let engine = fingerprint::digest(fingerprint::versions().iter().flat_map(|(k, v)| [k.as_str(), v]));
-                probable::resolve(records, max_holders, &decisions, &way, &past, &engine)
+                probable::resolve(records, max_holders, &decisions, &(model, settings, stated), &past, &engine)
             }
         })
         .await
         .map_err(|e| Error::failed(format!("identity stopped: {e}")))??;
-        for line in &resolution.unknown {
-            tracing::warn!("{OVERRIDES_FILE}:{line} names a record that is not there; it decides nothing");
-        }
+        let idle = resolution.unknown.iter().map(|line| format!("{OVERRIDES_FILE}:{line}{IDLE}"));
+        site.with_yield(|y| y.warnings.extend(idle));
         publish(&site, &resolution).await?;
         let seconds = began.elapsed().as_secs_f64();
         site.with_yield(|y| y.stages.push(StageRecord { name: "identity".into(), seconds, rows: Some(count) }));
@@ -77,12 +76,21 @@ pub fn task(
     Ok((reads, special))
 }
 
+/// Behind the place of a decision. The records themselves are not named: whose they are is personal.
+const IDLE: &str = " names a record that is not there; it decides nothing";
+
+/// What a run warned of when it made the identity tables; it holds as long as they stand.
+pub fn warnings(manifest: Option<&Manifest>) -> impl Iterator<Item = String> + '_ {
+    manifest.into_iter().flat_map(|m| &m.warnings).filter(|w| w.ends_with(IDLE)).cloned()
+}
+
 /// The model that the project resolves by: its own file, else the one that ships. None: exact rules only.
 pub fn way(project: &Project) -> Result<Option<(Model, Settings)>> {
-    if project.identity.mode == IdentityMode::Exact {
-        return Ok(None);
+    match project.identity.mode {
+        // What identity.yaml says is checked in any mode.
+        IdentityMode::Exact => settings(project).map(|_| None),
+        IdentityMode::Probabilistic => model(project).map(Some),
     }
-    model(project).map(Some)
 }
 
 /// The project's model, else the one that ships, with what the project says of matching.
@@ -95,7 +103,10 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
         .map_err(|e| Error::config(format!("the model cannot be read: {e}")).at(MODEL_FILE, None).hint(TRAIN))?;
     model.link_at = project.linkage.link_at.unwrap_or(LINK_AT);
     model.review_at = project.linkage.review_at.unwrap_or(model.review_at);
-    let settings = settings(project, model.entity);
+    let settings = settings(project)?;
+    if model.is_general {
+        model.entity = settings.entity;
+    }
     Ok((model, settings))
 }
 
@@ -103,11 +114,14 @@ pub fn model(project: &Project) -> Result<(Model, Settings)> {
 const LINK_AT: f64 = 0.95;
 
 /// How the project's records are matched.
-pub fn settings(project: &Project, entity: Entity) -> Settings {
-    let mut settings = Settings::new(entity, &project.linkage);
+pub fn settings(project: &Project) -> Result<Settings> {
+    let stated = Stated::of(project);
+    let mut settings = Settings::new(stated.entity(), &project.linkage);
     settings.default_country.clone_from(&project.default_country);
+    settings.apart_by_birthday = project.linkage.apart_by_birthday.unwrap_or(true);
     settings.max_holders = u32::try_from(project.identity.max_holders).unwrap_or(u32::MAX);
-    settings
+    settings.comparisons = Comparisons::new(&project.linkage, settings.entity, &probable::fields(&stated, &settings))?;
+    Ok(settings)
 }
 
 async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {

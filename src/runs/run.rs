@@ -9,7 +9,7 @@ use std::time::Instant;
 use chrono::{NaiveDate, Utc};
 use tokio::sync::Semaphore;
 
-use super::build::{self, Site};
+use super::build::{self, Site, Yield};
 use super::commit::{self, Prepared};
 use super::intake::{self, Loaded};
 use super::keep::Keeper;
@@ -225,7 +225,8 @@ async fn work(
     // Nothing but times of files has changed: no new run.
     let same_files = before.is_some_and(|m| same_inputs(m, &loaded));
     if same_files && intake.again.is_empty() && before.is_some_and(|m| unchanged(project, m, &intake, request)) {
-        let (run, as_of, warnings) = (before.map_or(0, |m| m.run), intake.as_of, loaded.warnings);
+        let (run, as_of, mut warnings) = (before.map_or(0, |m| m.run), intake.as_of, loaded.warnings);
+        warnings.extend(resolve::warnings(before));
         return Ok(Outcome::Unchanged(Box::new(move |began| Ended::Unchanged {
             run,
             as_of,
@@ -307,9 +308,13 @@ async fn work(
 
     // The commit.
     let at = Instant::now();
-    let (built, files, model_stages) = site
-        .with_yield(|y| (std::mem::take(&mut y.tables), std::mem::take(&mut y.files), std::mem::take(&mut y.stages)));
+    let Yield { tables: built, files, stages: model_stages, warnings, .. } = site.with_yield(std::mem::take);
     let mut manifest = draft;
+    manifest.warnings.extend(warnings);
+    if !chosen.identity {
+        manifest.warnings.extend(resolve::warnings(before));
+    }
+    manifest.warnings.sort();
     manifest.tables = before.map(|m| m.tables.clone()).unwrap_or_default();
     manifest.tables.retain(|name, _| site.graph.models.contains_key(name) || IDENTITY_TABLES.contains(&name.as_str()));
     let changed: Vec<String> = built.iter().filter(|(_, t)| t.run == number).map(|(n, _)| n.clone()).collect();

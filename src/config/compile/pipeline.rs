@@ -1,12 +1,12 @@
 //! pipelines/<system>.yaml.
 
 use super::project::zone;
-use super::{At, IDENTIFIER_HINT, column, is_part_of_table_name, not_blank};
+use super::{At, IDENTIFIER_HINT, column, is_identifier, is_part_of_table_name, not_blank};
 use crate::config::file::{
-    EncodingYaml, EvidenceYaml, FormatKindYaml, FormatYaml, FreshnessYaml, ObjectYaml, OnRefusedYaml, PersonYaml,
-    PipelineYaml,
+    EncodingYaml, EvidenceYaml, FormatKindYaml, FormatYaml, FreshnessYaml, IdentifierYaml, ObjectYaml, OnRefusedYaml,
+    PersonYaml, PipelineYaml,
 };
-use crate::config::project::{Evidence, Freshness, Object, OnRefused, Person, Pipeline};
+use crate::config::project::{Evidence, Freshness, Identifier, Object, OnRefused, Person, Pipeline};
 use crate::config::suggest;
 use crate::config::yaml::Document;
 use crate::contract::{Column, ColumnType, Contract, Encoding, Format};
@@ -100,6 +100,12 @@ fn object(
         let hint = "add `snapshot: full`, or remove it: a file of changes may always be empty";
         findings.push(at.child("allow_empty").says("`allow_empty` concerns full snapshots only", hint));
     }
+    let person = yaml.person.as_ref().map(|yaml| {
+        let at = at.child("person");
+        let person = self::person(&at, yaml, &pipeline.system, &declared, findings);
+        dates(&at, &person, &columns, findings);
+        person
+    });
     let drift = yaml.drift.clone().or(pipeline.drift.clone()).unwrap_or_default();
     let max_line_mib = yaml.max_line_mib.or(pipeline.max_line_mib).unwrap_or(DEFAULT_MAX_LINE_MIB);
     let (freshness, at_freshness) = match &yaml.freshness {
@@ -137,7 +143,7 @@ fn object(
             Some(OnRefusedYaml::Skip) => OnRefused::Skip,
         },
         freshness: freshness.map(|freshness| self::freshness(&at_freshness, freshness, findings)),
-        person: yaml.person.as_ref().map(|person| self::person(&at.child("person"), person, &declared, findings)),
+        person,
         line: at.line(),
     }
 }
@@ -230,8 +236,35 @@ fn check_marker(at: &At<'_>, marker: &str, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn person(at: &At<'_>, yaml: &PersonYaml, declared: &[&str], findings: &mut Vec<Diagnostic>) -> Person {
+/// A birthday is a date, or a text that spells one.
+fn dates(at: &At<'_>, person: &Person, columns: &[Column], findings: &mut Vec<Diagnostic>) {
+    let kind = person.date_of_birth.as_ref().and_then(|name| columns.iter().find(|c| c.name == *name)).map(|c| &c.kind);
+    if kind.is_some_and(|kind| !matches!(kind, ColumnType::Date { .. } | ColumnType::Text)) {
+        let hint = "declare the column as `date`, with its format, or as `text`";
+        findings.push(at.child("date_of_birth").says("a date of birth is a date or a text", hint));
+    }
+}
+
+fn identifier(at: &At<'_>, yaml: &IdentifierYaml, system: &str, findings: &mut Vec<Diagnostic>) -> Identifier {
+    let (column, kind, unique) = match yaml {
+        IdentifierYaml::Column(column) => (column, None, None),
+        IdentifierYaml::Full(full) => (&full.column, full.kind.as_deref(), full.unique),
+    };
+    if let Some(kind) = kind.filter(|kind| !is_identifier(kind)) {
+        findings.push(at.child("kind").says(format!("`{kind}` is no name for a kind of number"), IDENTIFIER_HINT));
+    }
+    Identifier { column: column.clone(), kind: kind.unwrap_or(system).to_string(), is_unique: unique.unwrap_or(false) }
+}
+
+fn person(at: &At<'_>, yaml: &PersonYaml, system: &str, declared: &[&str], findings: &mut Vec<Diagnostic>) -> Person {
+    let identifier = yaml.identifier.as_ref().map(|i| identifier(&at.child("identifier"), i, system, findings));
+    let number = identifier.as_ref().map(|i| i.column.clone());
     let single = [
+        ("given_name", &yaml.given_name),
+        ("family_name", &yaml.family_name),
+        ("organisation", &yaml.organisation),
+        ("date_of_birth", &yaml.date_of_birth),
+        ("identifier", &number),
         ("email", &yaml.email),
         ("phone", &yaml.phone),
         ("street", &yaml.street),
@@ -282,8 +315,13 @@ fn person(at: &At<'_>, yaml: &PersonYaml, declared: &[&str], findings: &mut Vec<
     Person {
         where_sql: yaml.condition.clone(),
         name: yaml.name.clone(),
+        given_name: yaml.given_name.clone(),
+        family_name: yaml.family_name.clone(),
+        organisation: yaml.organisation.clone(),
         email: yaml.email.clone(),
         phone: yaml.phone.clone(),
+        date_of_birth: yaml.date_of_birth.clone(),
+        identifier,
         street: yaml.street.clone(),
         postcode: yaml.postcode.clone(),
         city: yaml.city.clone(),

@@ -66,6 +66,10 @@ pub enum Reason {
     Size,
     /// Both sides have a record of the same source, which holds each once.
     Source,
+    /// Both sides have a number of which one system gives nobody two.
+    Number,
+    /// Both sides have a birthday, and the two differ clearly.
+    Birthday,
     /// A person decided that two of them are different.
     Decided,
     /// They share evidence, and all the rest says that they are two.
@@ -80,6 +84,8 @@ impl Reason {
             Reason::Contradiction => "records on both sides contradict each other",
             Reason::Size => "the cluster would grow too large",
             Reason::Source => "both sides have a record of a source that holds each once",
+            Reason::Number => "both sides have a number of their own in a system that gives nobody two",
+            Reason::Birthday => "both sides have a birthday, and the two differ clearly",
             Reason::Decided => "a person decided that records on both sides are different people",
             Reason::Ambiguous => "several people share this evidence, and the record has no name",
             Reason::Model => "they share this evidence, and all else says that they are two people",
@@ -97,6 +103,8 @@ pub struct Cut {
 #[derive(Debug, Clone, Copy)]
 pub struct Guards {
     pub max_size: usize,
+    /// Nobody has two birthdays.
+    pub by_birthday: bool,
 }
 
 /// Union-find that knows the members.
@@ -336,6 +344,12 @@ impl Context<'_> {
         if by == By::Decided {
             return None;
         }
+        if self.two_numbers(a, b) {
+            return Some(Reason::Number);
+        }
+        if self.guards.by_birthday && self.two_birthdays(a, b) {
+            return Some(Reason::Birthday);
+        }
         if a.len() + b.len() > self.guards.max_size {
             return Some(Reason::Size);
         }
@@ -358,6 +372,33 @@ impl Context<'_> {
         let by_model = matches!(by, By::Model | By::Together);
         (against > in_favour || (by_model && look.score(self, a, b).probability < self.review_at))
             .then_some(Reason::Contradiction)
+    }
+
+    /// Whether both sides have numbers of one kind of which nobody has two, and none in common.
+    fn two_numbers(&self, a: &[u32], b: &[u32]) -> bool {
+        let of = |side: &[u32]| -> Vec<(u32, u32)> {
+            side.iter().filter_map(|r| self.given.numbers.get(*r as usize).copied().flatten()).collect()
+        };
+        let (left, right) = (of(a), of(b));
+        left.iter().any(|(kind, _)| {
+            let in_common = |n: &(u32, u32)| left.contains(n);
+            right.iter().any(|n| n.0 == *kind) && !right.iter().filter(|n| n.0 == *kind).any(in_common)
+        })
+    }
+
+    /// Whether both sides have a birthday, and no two of them could be one date that was mistyped.
+    fn two_birthdays(&self, a: &[u32], b: &[u32]) -> bool {
+        self.data.fields.iter().filter(|f| f.kind == FieldType::DateOfBirth).any(|field| {
+            let of = |side: &[u32]| {
+                let mut values: Vec<u32> = side.iter().flat_map(|r| field.of(*r as usize).iter().copied()).collect();
+                values.sort_unstable();
+                values.dedup();
+                values
+            };
+            let (left, right) = (of(a), of(b));
+            let apart = |l: &u32, r: &u32| compare::born_apart(&field.values[*l as usize], &field.values[*r as usize]);
+            !left.is_empty() && !right.is_empty() && left.iter().all(|l| right.iter().all(|r| apart(l, r)))
+        })
     }
 
     /// Whether something that sets people apart is different.

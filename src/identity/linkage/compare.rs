@@ -3,7 +3,8 @@
 use rapidfuzz::distance::{jaro_winkler, osa};
 
 use super::fields::FieldType;
-use super::table::{Field, NONE, Prepared, Value};
+use super::table::{DESK_SHARE, Field, NONE, Prepared, Value};
+use super::text::own_domain;
 
 /// One level of likeness.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,29 @@ const fn level(name: &'static str, prior: f64) -> Level {
 
 const fn equal(prior: f64) -> Level {
     Level { name: "equal", prior, by_share: true }
+}
+
+/// How alike two texts must be (Jaro-Winkler), where somebody has said so.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Thresholds {
+    /// It alone decides then: one typing error is no longer close by itself.
+    pub close_at: Option<f64>,
+    pub near_at: Option<f64>,
+}
+
+impl Thresholds {
+    /// Of names.
+    pub fn close(self) -> f64 {
+        self.close_at.unwrap_or(0.93)
+    }
+
+    pub fn near(self) -> f64 {
+        self.near_at.unwrap_or(0.84)
+    }
+
+    pub fn are_default(self) -> bool {
+        self.close_at.is_none() && self.near_at.is_none()
+    }
 }
 
 /// At least one of both says nothing.
@@ -153,7 +177,8 @@ pub fn begin(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
 }
 
 fn differs(field: &Field, l: u32, r: u32) -> bool {
-    field.signatures[l as usize].differs(&field.signatures[r as usize], field.kind)
+    // The proofs hold for the limits that are built in.
+    field.thresholds.are_default() && field.signatures[l as usize].differs(&field.signatures[r as usize], field.kind)
 }
 
 /// Compares the rest.
@@ -162,7 +187,14 @@ pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         if out[place].level == UNKNOWN {
             out[place] = best(data, place, a, b);
         }
+        if field.kind == FieldType::Identifier && out[place].level > 0 && data.may_have_several_numbers(a, b) {
+            out[place] = NOTHING;
+        }
         if field.kind != FieldType::Email || !(1..MISSING).contains(&out[place].level) {
+            continue;
+        }
+        if data.by_domain && of_one_domain(field, a, b) {
+            out[place] = Likeness { level: 0, share: DESK_SHARE };
             continue;
         }
         let (l, r) = (data.id(a, place) as usize, data.id(b, place) as usize);
@@ -192,6 +224,12 @@ fn within_places(data: &Prepared, out: &mut [Likeness]) {
     {
         out[country].share = out[country].share.max(COUNTRY_OF_NAMESAKES);
     }
+}
+
+/// Whether both have a mailbox at one domain that is no public provider's: einkauf@ and info@ of one company.
+fn of_one_domain(field: &Field, a: usize, b: usize) -> bool {
+    let domain = |v: &u32| own_domain(&field.values[*v as usize].text);
+    field.of(a).iter().filter_map(domain).any(|own| field.of(b).iter().filter_map(domain).any(|other| own == other))
 }
 
 /// Mailboxes that are made of names tell no more than the names do: only what else they are made of counts.
@@ -304,8 +342,8 @@ pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
             at(if (a.part.len() >= 7 && a.part == b.part) || one_edit(&a.text, &b.text) { 1 } else { 2 })
         }
         FieldType::DateOfBirth => at(dates(a, b)),
-        FieldType::Organisation => at(organisations(a, b)),
-        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text) {
+        FieldType::Organisation => at(organisations(a, b, field.thresholds)),
+        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text, field.thresholds) {
             1
         } else if overlap(a, b) >= 0.5 {
             2
@@ -322,7 +360,7 @@ pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
         } else {
             3
         }),
-        FieldType::City => at(if close(&a.text, &b.text) || contains(a, b) { 1 } else { 2 }),
+        FieldType::City => at(if close(&a.text, &b.text, field.thresholds) || contains(a, b) { 1 } else { 2 }),
         FieldType::Identifier => at(if one_edit(&a.text, &b.text) { 1 } else { 2 }),
         FieldType::Country => at(1),
         FieldType::GivenName | FieldType::FamilyName | FieldType::FullName => at(5),
@@ -352,7 +390,7 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
                 return None;
             }
             let (x, y) = (&given.values[x as usize], &family.values[y as usize]);
-            Some(if x.text == y.text { 2 } else { u8::from(close(&x.text, &y.text)) })
+            Some(if x.text == y.text { 2 } else { u8::from(close(&x.text, &y.text, Thresholds::default())) })
         };
         let alike = (cross(ga, fb), cross(gb, fa));
         if let (Some(1..), Some(1..) | None) | (None, Some(1..)) = alike {
@@ -397,10 +435,12 @@ fn name(field: &Field, l: u32, r: u32) -> Likeness {
     if other_form {
         return at(1);
     }
-    let alike = alike(&a.text, &b.text, 0.75);
-    if alike >= 0.93 || (alike >= 0.75 && a.text.len().min(b.text.len()) >= 4 && one_edit(&a.text, &b.text)) {
+    let limits = field.thresholds;
+    let alike = alike(&a.text, &b.text, limits.near().min(0.75));
+    let mistyped = || alike >= 0.75 && a.text.len().min(b.text.len()) >= 4 && one_edit(&a.text, &b.text);
+    if alike >= limits.close() || (limits.close_at.is_none() && mistyped()) {
         at(2)
-    } else if alike >= 0.84 {
+    } else if alike >= limits.near() {
         at(3)
     } else {
         at(last)
@@ -430,8 +470,9 @@ fn alike(a: &str, b: &str, from: f64) -> f64 {
     jaro_winkler::similarity_with_args(a.bytes(), b.bytes(), &args).unwrap_or(0.0)
 }
 
-fn close(a: &str, b: &str) -> bool {
-    alike(a, b, 0.92) >= 0.92 || (a.len().min(b.len()) >= 4 && one_edit(a, b))
+fn close(a: &str, b: &str, limits: Thresholds) -> bool {
+    let from = limits.close_at.unwrap_or(0.92);
+    alike(a, b, from) >= from || (limits.close_at.is_none() && a.len().min(b.len()) >= 4 && one_edit(a, b))
 }
 
 /// One letter more, less, other, or two neighbours in each other's place.
@@ -486,7 +527,12 @@ fn dates(a: &Value, b: &Value) -> u8 {
     }
 }
 
-fn organisations(a: &Value, b: &Value) -> u8 {
+/// Whether two dates of birth differ clearly: by more than a year, and by more than a typing error.
+pub fn born_apart(a: &Value, b: &Value) -> bool {
+    a.date.is_some() && b.date.is_some() && a.text != b.text && dates(a, b) == 5
+}
+
+fn organisations(a: &Value, b: &Value, limits: Thresholds) -> u8 {
     let acronym = |x: &Value, y: &Value| {
         y.tokens.len() >= 3
             && x.tokens.len() == 1
@@ -503,10 +549,10 @@ fn organisations(a: &Value, b: &Value) -> u8 {
     let sorted_equal = a.tokens.len() == b.tokens.len() && all(a, b) && all(b, a);
     // Müller Bau and Müller Holz begin alike: every word must be close to its partner.
     let words_close =
-        a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).all(|(x, y)| x == y || close(x, y));
+        a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).all(|(x, y)| x == y || close(x, y, limits));
     if sorted_equal {
         1
-    } else if words_close || one_edit(&a.text, &b.text) {
+    } else if words_close || (limits.close_at.is_none() && one_edit(&a.text, &b.text)) {
         2
     } else if (a.tokens.len() >= 2 && all(a, b))
         || (b.tokens.len() >= 2 && all(b, a))

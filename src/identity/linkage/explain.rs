@@ -77,7 +77,7 @@ pub fn explain(
                 left: text(a),
                 right: text(b),
                 level: level.map(|l| l.name),
-                share: level.filter(|l| l.by_share).map(|_| like.share),
+                share: level.filter(|_| scorer.goes_by_share(place, like.level)).map(|_| like.share),
                 bits: scorer.field_ratio(place, like, likelier, organisations).log2(),
             }
         })

@@ -6,6 +6,7 @@
 pub mod block;
 pub mod cluster;
 pub mod compare;
+pub mod comparisons;
 pub mod evaluate;
 pub mod explain;
 pub mod fields;
@@ -23,7 +24,7 @@ use rayon::prelude::*;
 use block::{Blocks, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
 use compare::NOTHING;
-use fields::FieldType;
+use fields::{Entity, FieldType};
 use model::{Model, Scorer};
 use recall::Recall;
 pub use settings::Settings;
@@ -55,6 +56,8 @@ pub struct Given {
     pub recall: Option<Recall>,
     /// Of each record: its source, where each source holds everybody once. Empty: sources do not matter.
     pub sources: Vec<u32>,
+    /// Of each record: the kind of number of which nobody has two, and the number. Empty: there are no such numbers.
+    pub numbers: Vec<Option<(u32, u32)>>,
 }
 
 /// Records without a name, which are one, and those with a name that hold the same evidence.
@@ -102,6 +105,8 @@ fn comparable(data: &Prepared, a: usize, b: usize) -> bool {
 /// Brings a table's values into one form, without those that too many hold. The records must stand in the order of their names.
 pub fn prepare(table: &Table, settings: &Settings) -> (Prepared, Vec<Shared>) {
     let mut data = table::prepare(table, &settings.default_country);
+    data.by_domain = settings.entity == Entity::Organisation;
+    settings.comparisons.prepare(&mut data);
     let shared = forget_shared(&mut data, settings.max_holders);
     tracing::debug!(records = data.records, "values are in one form");
     (data, shared)
@@ -114,11 +119,26 @@ pub fn train(data: &mut Prepared, blocks: &Blocks, settings: &Settings, sources:
     model
 }
 
+/// Makes a model that was trained before fit the records. A general one learns from them how common values are, and of fields that it does not know, how often
+/// strangers agree. An error names what the model does not know.
+pub fn fit(data: &mut Prepared, mut model: Model, settings: &Settings) -> Result<Model, String> {
+    if !model.is_general {
+        take(data, &model)?;
+        settings.comparisons.fix(&mut model);
+        return Ok(model);
+    }
+    let unknown: Vec<usize> =
+        (0..data.fields.len()).filter(|i| !model.fields.iter().any(|k| k.is_of(&data.fields[*i]))).collect();
+    let mut model = model.of_records(data);
+    take(data, &model)?;
+    train::sample_unknown(&mut model, data, &unknown);
+    settings.comparisons.fix(&mut model);
+    Ok(model)
+}
+
 /// Takes how common values are from a model that was trained before. An error names what the model does not know.
-pub fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
-    if data.fields.len() != model.fields.len()
-        || data.fields.iter().zip(&model.fields).any(|(f, m)| f.name != m.name || f.kind != m.kind)
-    {
+fn take(data: &mut Prepared, model: &Model) -> Result<(), String> {
+    if data.fields.len() != model.fields.len() || data.fields.iter().zip(&model.fields).any(|(f, m)| !m.is_of(f)) {
         let names = |all: Vec<&str>| all.join(", ");
         return Err(format!(
             "the model knows {}; the records have {}",
@@ -157,7 +177,7 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
         data,
         scorer: &scorer,
         given,
-        guards: Guards { max_size: settings.max_cluster },
+        guards: Guards { max_size: settings.max_cluster, by_birthday: settings.apart_by_birthday },
         link_at: model.link_at,
         review_at: model.review_at,
     };
@@ -193,8 +213,13 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
 /// E-mails and phones that many different names hold are no evidence.
 fn forget_shared(data: &mut Prepared, max_holders: u32) -> Vec<Shared> {
     let mut shared = Vec::new();
-    let names: Vec<(u32, u32)> =
-        (0..data.records).map(|r| (data.fields[data.given].first(r), data.fields[data.family].first(r))).collect();
+    // Where no person is named, the organisation is.
+    let organisation = |r: usize| data.field(FieldType::Organisation).map_or(table::NONE, |f| f.first(r));
+    let name = |r: usize| match data.has_name(r) {
+        true => (data.id(r, data.given), data.id(r, data.family)),
+        false => (table::NONE, organisation(r)),
+    };
+    let names: Vec<(u32, u32)> = (0..data.records).map(name).collect();
     for field in &mut data.fields {
         if !matches!(field.kind, FieldType::Email | FieldType::Phone) {
             continue;

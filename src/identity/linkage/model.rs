@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Likeness, MISSING, UNKNOWN};
 use super::fields::{Entity, FieldType};
-use super::table::{Field, Prepared};
+use super::table::{DESK_SHARE, Field, Prepared};
 
 /// Kinds of pairs, one person first, strangers last.
 pub const KINDS: [&str; 7] =
@@ -44,6 +44,8 @@ fn shared(kind: usize, field: FieldType, of_organisations: bool) -> f64 {
             _ if kind == KIN && is_place(field) => 0.0,
             FamilyName | Phone => 1.0,
             _ if place => 1.0,
+            // Sister companies write from one domain.
+            Email if of_organisations => 1.0,
             Email => 0.3,
             GivenName => 0.02,
             DateOfBirth => 0.004,
@@ -92,6 +94,24 @@ pub struct FieldModel {
     pub shares: Shares,
 }
 
+impl FieldModel {
+    /// What is expected of a field of its type; how often strangers agree is not known yet.
+    pub fn expected(field: &Field, shares: Shares) -> FieldModel {
+        let levels = compare::levels(field.kind).iter().map(|l| LevelModel {
+            name: l.name.into(),
+            m: l.prior,
+            u: 0.0,
+            u_stands: false,
+        });
+        FieldModel { name: field.name.clone(), kind: field.kind, levels: levels.collect(), shares }
+    }
+
+    /// Whether this is what the model knows of a field.
+    pub fn is_of(&self, field: &Field) -> bool {
+        (&self.name, self.kind) == (&field.name, field.kind)
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LevelModel {
     pub name: String,
@@ -99,6 +119,9 @@ pub struct LevelModel {
     pub m: f64,
     /// Among pairs of strangers; of a level that goes by the value's share: their mean.
     pub u: f64,
+    /// u stands for every value, however common.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub u_stands: bool,
 }
 
 /// A model, as its file holds it.
@@ -164,7 +187,11 @@ impl Scorer {
             .iter()
             .map(|f| {
                 let specs = compare::levels(f.kind);
-                f.levels.iter().zip(specs).map(|(l, s)| (l.m.max(LEAST), l.u.max(LEAST), s.by_share)).collect()
+                f.levels
+                    .iter()
+                    .zip(specs)
+                    .map(|(l, s)| (l.m.max(LEAST), l.u.max(LEAST), s.by_share && !l.u_stands))
+                    .collect()
             })
             .collect();
         let table = |organisations: bool| {
@@ -178,14 +205,23 @@ impl Scorer {
         let equal_at_best = levels
             .iter()
             .zip(&model.fields)
-            .map(|(levels, field)| (levels[0].0 / field.shares.other.max(LEAST)).max(1.0))
+            .map(|(levels, field)| {
+                let (m, u, by_share) = levels[0];
+                (m / if by_share { field.shares.other.max(LEAST) } else { u }).max(1.0)
+            })
             .collect();
         let unequal_at_best = levels
             .iter()
             .zip(&model.fields)
             .map(|(levels, field)| {
                 let least = field.shares.other.min(field.shares.other_part).max(LEAST);
-                levels[1..].iter().map(|(m, u, by_share)| m / if *by_share { least } else { *u }).fold(1.0, f64::max)
+                // Other mailboxes of a company's domain count as a desk's.
+                let of_domain = model.entity == Entity::Organisation && field.kind == FieldType::Email;
+                let at_least = if of_domain { (levels[0].0 / DESK_SHARE).max(1.0) } else { 1.0 };
+                levels[1..]
+                    .iter()
+                    .map(|(m, u, by_share)| m / if *by_share { least } else { *u })
+                    .fold(at_least, f64::max)
             })
             .collect();
         let different_at_best = levels
@@ -197,10 +233,13 @@ impl Scorer {
                 match field.kind {
                     FieldType::Email => {
                         let number = levels[different - 1].0 / compare::RAREST_NUMBER;
-                        levels[different..].iter().map(|(m, u, _)| m / u).fold(number.max(1.0), f64::max)
+                        let by_domain =
+                            if model.entity == Entity::Organisation { levels[0].0 / DESK_SHARE } else { 1.0 };
+                        let least = number.max(by_domain).max(1.0);
+                        levels[different - 1..].iter().map(|(m, u, _)| m / u).fold(least, f64::max)
                     }
-                    // Of those who moved, the place tells nothing.
-                    kind if is_place(kind) => 1.0,
+                    // Of those who moved, the place tells nothing; nor does a number of a system that numbers people twice.
+                    kind if is_place(kind) || kind == FieldType::Identifier => (m / u).max(1.0),
                     _ => m / u,
                 }
             })
@@ -293,6 +332,11 @@ impl Scorer {
             };
         }
         odds >= at_least / (1.0 - at_least)
+    }
+
+    /// Whether it counts how common a value of this level is.
+    pub fn goes_by_share(&self, field: usize, level: u8) -> bool {
+        self.levels[field][level as usize].2
     }
 
     /// The odds of each kind against strangers that a field gives.
@@ -389,6 +433,13 @@ pub fn shares(field: &Field, least: u32) -> Shares {
     Shares { other, other_part, listed }
 }
 
+/// The mean share of a field's values: how often two strangers have the same.
+fn mean_share(field: &Field, shares: &Shares) -> f64 {
+    let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
+    let sum: f64 = field.holders.iter().zip(&field.values).map(|(h, v)| f64::from(*h) * shares.of(&v.text)).sum();
+    sum / total.max(1.0)
+}
+
 /// Shares of both names together, of those that more records hold than `one_persons`; what one person's records add is taken off.
 pub fn full_names(field: &Field, one_persons: u32) -> Shares {
     let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
@@ -413,7 +464,8 @@ const LISTED: usize = 2_000;
 pub const SHIPPED: &str = include_str!("../models/person.json");
 
 impl Model {
-    /// A general model for these records: their own shares, and as many pairs of each kind for each record as where it was trained.
+    /// A general model for these records: their own shares, and as many pairs of each kind for each record as where it was trained. Of fields that it does
+    /// not know, what is expected of their type; u is then to be sampled.
     pub fn of_records(mut self, data: &Prepared) -> Model {
         let n = (data.records as f64).max(2.0);
         let factor = (self.records as f64 - 1.0) / (n - 1.0);
@@ -421,9 +473,17 @@ impl Model {
             self.kinds[kind] = (self.kinds[kind] * factor).min(0.1);
         }
         self.kinds[STRANGERS] = 1.0 - self.kinds[..STRANGERS].iter().sum::<f64>();
-        for (known, field) in self.fields.iter_mut().zip(&data.fields) {
-            known.shares = shares(field, 2);
-        }
+        self.fields = data
+            .fields
+            .iter()
+            .map(|field| {
+                let known = self.fields.iter().find(|k| k.is_of(field)).map(|k| k.levels.clone());
+                let expected = FieldModel::expected(field, shares(field, 2));
+                let mut levels = known.unwrap_or(expected.levels);
+                levels[0].u = mean_share(field, &expected.shares);
+                FieldModel { levels, ..expected }
+            })
+            .collect();
         self.full_names = full_names(&data.both, data.most_of_one_person());
         self
     }

@@ -39,11 +39,13 @@ pub fn digests(data: &Prepared, model: &Model, settings: &Settings, engine: &str
     context.update(engine.as_bytes());
     context.update(serde_json::to_vec(model).map_err(|e| e.to_string())?);
     context.update(serde_json::to_vec(&settings.rules).map_err(|e| e.to_string())?);
+    context.update(format!("{:?} {}", settings.comparisons, data.by_domain));
     let context = context.finalize();
     let digest = |record: usize| {
         let mut digest = Sha256::new();
         digest.update(context);
         digest.update([data.generation[record], u8::from(data.mail_of_name(record))]);
+        digest.update(data.numbering.get(record).copied().unwrap_or(0).to_be_bytes());
         for (place, field) in data.fields.iter().enumerate() {
             for value in field.of(record) {
                 let text = &field.values[*value as usize].text;

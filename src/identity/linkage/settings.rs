@@ -1,6 +1,7 @@
 //! How to resolve: what identity.yaml or `--config` says, and what holds where it says nothing.
 
 use super::block::{self, Rule};
+use super::comparisons::Comparisons;
 use super::fields::Entity;
 use crate::config::linkage::LinkageYaml;
 
@@ -24,8 +25,12 @@ pub struct Settings {
     /// The same for the pairs that the model is trained on, a sample of them: households and neighbours must be among them.
     pub training_pairs_per_record: f64,
     pub max_cluster: usize,
+    /// Records with birthdays that differ clearly are never of one person.
+    pub apart_by_birthday: bool,
     /// E-mails and phones that more differently named records hold tell nothing.
     pub max_holders: u32,
+    /// Said by fields, so they come when it is known which there are.
+    pub comparisons: Comparisons,
     pub link_at: f64,
     pub review_at: f64,
 }
@@ -41,7 +46,9 @@ impl Settings {
             pairs_per_record,
             training_pairs_per_record: 12.0 * pairs_per_record,
             max_cluster: typed.max_cluster.unwrap_or(MAX_CLUSTER),
+            apart_by_birthday: typed.apart_by_birthday.unwrap_or(false),
             max_holders: typed.max_holders.unwrap_or(MAX_HOLDERS),
+            comparisons: Comparisons::default(),
             link_at: typed.link_at.unwrap_or(LINK_AT),
             review_at: typed.review_at.unwrap_or(REVIEW_AT),
         }

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 use rphonetic::{DoubleMetaphone, Encoder};
 
+use super::compare::Thresholds;
 use super::fields::FieldType;
 use super::signature::Signature;
 use super::text::{self, Date};
@@ -31,7 +32,7 @@ pub struct Column {
 }
 
 /// How common a desk's mailbox counts at least.
-const DESK_SHARE: f64 = 0.02;
+pub const DESK_SHARE: f64 = 0.02;
 
 /// One distinct value, with what comparing and blocking need.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +71,8 @@ pub struct Field {
     pub part_share: Vec<f64>,
     /// How many hold each value.
     pub holders: Vec<u32>,
+    /// How alike is close, where somebody has said so.
+    pub thresholds: Thresholds,
 }
 
 impl Field {
@@ -135,6 +138,7 @@ impl Field {
             share: Vec::new(),
             part_share: Vec::new(),
             holders,
+            thresholds: Thresholds::default(),
         }
     }
 
@@ -148,6 +152,12 @@ impl Field {
         start.push(list.len() as u32);
         (self.one, self.single) = firsts(&start, &list);
         (self.start, self.list) = (start, list);
+    }
+
+    /// Takes all values away.
+    fn silence(&mut self) {
+        self.forget(|_| true);
+        self.holders.fill(0);
     }
 
     /// Takes the shares of values from a model's table. A desk's mailbox (info@, sales@) counts as common: whoever works there writes from it.
@@ -228,6 +238,10 @@ pub struct Prepared {
     pub both: Field,
     /// Of each record: 0 where none is told, else one more than the rank of `jr`, `sr`, `3` …
     pub generation: Vec<u8>,
+    /// Of each record: the system whose numbers may be several of one person, counted from 1; 0 is none. Empty: there are no such numbers.
+    pub numbering: Vec<u32>,
+    /// Of organisations: mailboxes of one domain of its own count as one desk's.
+    pub by_domain: bool,
     /// Of each record, of each field: its first value. One record's numbers lie together.
     rows: Vec<u32>,
     /// Of each record: whether its mailbox has one of its names in it.
@@ -243,6 +257,14 @@ impl Prepared {
     #[inline]
     pub fn id(&self, record: usize, place: usize) -> u32 {
         self.rows[record * self.fields.len() + place]
+    }
+
+    /// Takes all values of a field away, as if nobody had any; [`Prepared::lay_out`] comes after it.
+    pub fn silence(&mut self, place: usize) {
+        self.fields[place].silence();
+        if place == self.given || place == self.family {
+            self.both.silence();
+        }
     }
 
     /// Lays the numbers of values together; after any change of the fields.
@@ -279,6 +301,11 @@ impl Prepared {
             sum = shared(&self.both);
         }
         if sum.0 == 0 { 4 } else { (2.0 * sum.1 as f64 / sum.0 as f64).ceil() as u32 }
+    }
+
+    /// Whether one system numbers both, and may number a person twice: then two numbers say nothing.
+    pub fn may_have_several_numbers(&self, a: usize, b: usize) -> bool {
+        !self.numbering.is_empty() && self.numbering[a] != 0 && self.numbering[a] == self.numbering[b]
     }
 
     /// Neither of both has a person's name.
@@ -343,11 +370,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
     }
     for column in of(FieldType::DateOfBirth) {
         let day_first = text::day_first(column.values.iter().flatten().map(|v| &**v));
-        // A date is known by its digits: one form for all spellings.
-        let held = all_of(&[column], n, |t, _| {
-            let date = (!text::is_placeholder(t)).then(|| text::date(t, day_first)).flatten()?;
-            Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
-        });
+        let held = all_of(&[column], n, |t, _| text::date_of_birth(t, day_first));
         parts.push(Part::new(field_name(table, column), column.kind, held));
     }
     let own_house = of(FieldType::HouseNumber).next().is_some();
@@ -369,7 +392,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
     for column in &table.columns {
         let form: fn(&str) -> String = match column.kind {
             FieldType::Organisation => text::organisation,
-            FieldType::HouseNumber | FieldType::Postcode | FieldType::Identifier => |t| text::fold(t).replace(' ', ""),
+            FieldType::HouseNumber | FieldType::Postcode | FieldType::Identifier => text::compact,
             FieldType::City | FieldType::Country | FieldType::Text => text::fold,
             _ => continue,
         };
@@ -386,6 +409,8 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         country: None,
         both,
         generation,
+        numbering: Vec::new(),
+        by_domain: false,
         rows: Vec::new(),
         mail_of_name: Vec::new(),
     };
@@ -411,7 +436,7 @@ fn mail_of_name(data: &Prepared, record: usize) -> bool {
         .any(|token| token.len() >= 3 && letters.contains(&**token))
 }
 
-fn name_of(kind: FieldType) -> String {
+pub fn name_of(kind: FieldType) -> String {
     serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(ToString::to_string)).unwrap_or_default()
 }
 

@@ -49,6 +49,11 @@ pub fn fold(text: &str) -> String {
     out
 }
 
+/// The letters and digits of a number or code, without blanks and signs: `L-100` → `l100`.
+pub fn compact(text: &str) -> String {
+    fold(text).replace(' ', "")
+}
+
 /// Whether a value only says that there is none.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
@@ -74,6 +79,11 @@ pub fn is_a_desk(name: &Name) -> bool {
 /// Whether an e-mail address is a desk's (info@, sales@), not a person's.
 pub fn is_desk_mailbox(email: &str) -> bool {
     email.split_once('@').is_some_and(|(local, _)| lexicon::get().role_mailboxes.contains(local))
+}
+
+/// The domain of an e-mail address, where it is no public provider's.
+pub fn own_domain(email: &str) -> Option<&str> {
+    email.split_once('@').map(|(_, domain)| domain).filter(|d| !lexicon::get().freemail_domains.contains(*d))
 }
 
 /// A given or family name of a column of its own, without titles and generations.
@@ -227,6 +237,12 @@ pub fn date(text: &str, day_first: bool) -> Option<Date> {
         }
         _ => None,
     }
+}
+
+/// A date of birth by its digits, one form for all spellings: `1971-06-24`.
+pub fn date_of_birth(text: &str, day_first: bool) -> Option<String> {
+    let date = (!is_placeholder(text)).then(|| date(text, day_first)).flatten()?;
+    Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
 }
 
 /// Whether dates of one column write the day first where it matters: decided by those that can be read one way only.

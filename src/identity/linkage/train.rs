@@ -9,8 +9,7 @@ use super::block::{Blocks, spread};
 use super::compare::{self, Likeness, MISSING, NOTHING};
 use super::fields::FieldType;
 use super::model::{
-    self, CONTACT, FieldModel, LevelModel, MOVED, Model, NEIGHBOURS, SAME, STRANGERS, Scorer, VERSION, full_names,
-    shares,
+    self, CONTACT, FieldModel, MOVED, Model, NEIGHBOURS, SAME, STRANGERS, Scorer, VERSION, full_names, shares,
 };
 use super::table::Prepared;
 
@@ -47,13 +46,7 @@ pub fn train(
     for field in &mut data.fields {
         let shares = shares(field, least);
         field.take_shares(&shares);
-        let levels = compare::levels(field.kind);
-        fields.push(FieldModel {
-            name: field.name.clone(),
-            kind: field.kind,
-            levels: levels.iter().map(|l| LevelModel { name: l.name.into(), m: l.prior, u: 0.0 }).collect(),
-            shares,
-        });
+        fields.push(FieldModel::expected(field, shares));
     }
     let one_persons = data.most_of_one_person();
     let full_names = full_names(&data.both, one_persons);
@@ -75,16 +68,38 @@ pub fn train(
     let blocked = blocked_pairs(data, blocks, may_pair);
     tracing::debug!("pairs are sampled");
     unlikely(&mut model, &random, None);
+    settings.comparisons.fix(&mut model);
     for round in 0..ROUNDS {
         let scorer = Scorer::new(&model);
         likely(&mut model, &scorer, &blocked, pairs, n as f64);
+        settings.comparisons.fix(&mut model);
         // Pairs of one person among the sampled ones are no strangers.
         if round < 6 {
             let scorer = Scorer::new(&model);
             unlikely(&mut model, &random, Some(&scorer));
+            settings.comparisons.fix(&mut model);
         }
     }
     model
+}
+
+/// How often strangers agree in fields of which a general model knows only what is expected. The data have taken the model's shares.
+pub fn sample_unknown(model: &mut Model, data: &Prepared, unknown: &[usize]) {
+    if unknown.is_empty() {
+        return;
+    }
+    let random = random_pairs(data);
+    let mut sampled = model.clone();
+    unlikely(&mut sampled, &random, None);
+    for round in 0..2 {
+        for place in unknown {
+            model.fields[*place] = sampled.fields[*place].clone();
+        }
+        // Pairs of one person among the sampled ones are no strangers.
+        if round == 0 {
+            unlikely(&mut sampled, &random, Some(&Scorer::new(model)));
+        }
+    }
 }
 
 /// What is expected before data are seen: one pair of one person for every second record.
