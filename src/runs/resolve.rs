@@ -16,6 +16,7 @@ use crate::config::project::{IdentityMode, Object, Project};
 use crate::config::{MODEL_FILE, OVERRIDES_FILE};
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::identity::draws::{self, Draws};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
 use crate::identity::linkage::model::{Model, SHIPPED};
@@ -40,6 +41,7 @@ pub fn task(
     let reads = persons.iter().map(|o| source(site, o)).collect();
     let (site, max_holders, country) = (site.clone(), project.identity.max_holders, project.default_country.clone());
     let (way, decisions) = (way(project)?, project.decisions.clone());
+    let (labels, wanted) = (project.labels.clone(), project.identity.draws);
     let special: Special = Box::pin(async move {
         let began = Instant::now();
         let mut records = Vec::new();
@@ -50,17 +52,21 @@ pub fn task(
                 .extend(collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?);
         }
         let count = records.len() as u64;
-        let resolution = tokio::task::spawn_blocking(move || match way {
-            None => Ok(exact::resolve(records, max_holders, &decisions)),
-            Some((model, settings)) => probable::resolve(records, max_holders, &decisions, &model, &settings)
-                .map_err(|e| Error::failed(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN)),
+        let (resolution, draws) = tokio::task::spawn_blocking(move || match way {
+            None => Ok::<_, Error>((exact::resolve(records, max_holders, &decisions), Draws::default())),
+            Some((model, settings)) => {
+                let resolution = probable::resolve(records, max_holders, &decisions, &model, &settings)
+                    .map_err(|e| Error::failed(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN))?;
+                let draws = draws::draw(&resolution, &labels, wanted);
+                Ok((resolution, draws))
+            }
         })
         .await
         .map_err(|e| Error::failed(format!("identity stopped: {e}")))??;
         for line in &resolution.unknown {
             tracing::warn!("{OVERRIDES_FILE}:{line} names a record that is not there; it decides nothing");
         }
-        publish(&site, &resolution).await?;
+        publish(&site, &resolution, &draws).await?;
         let seconds = began.elapsed().as_secs_f64();
         site.with_yield(|y| y.stages.push(StageRecord { name: "identity".into(), seconds, rows: Some(count) }));
         Ok(())
@@ -103,8 +109,9 @@ pub fn settings(project: &Project, entity: Entity) -> Settings {
     settings
 }
 
-async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
+async fn publish(site: &Site, resolution: &Resolution, draws: &Draws) -> Result<()> {
     let mut all = identity_tables::rows(resolution)?;
+    all.extend(identity_tables::draw_rows(resolution, draws)?);
     let events = events(site, resolution).await?;
     all.push(identity_tables::event_rows(&events)?);
     let today = resolution.customers.iter().map(|c| &**c).collect();
