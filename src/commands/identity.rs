@@ -36,8 +36,8 @@ pub fn identity(args: &IdentityArgs, global: &Global) -> Result<()> {
         IdentityVerb::Explain { names, html } => {
             super::with_runtime(super::cores(), project::explain(&super::project(global)?, names, html.as_deref()))
         }
-        IdentityVerb::Review { limit, format } => {
-            super::with_runtime(super::cores(), project::review(&super::project(global)?, *limit, *format))
+        IdentityVerb::Review { sample, limit, format } => {
+            super::with_runtime(super::cores(), project::review(&super::project(global)?, *sample, *limit, *format))
         }
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::exact::Forest;
 use super::linkage::cluster::By;
 use super::linkage::evaluate::{BANDS, Band, band};
-use super::{Resolution, files};
+use super::{Link, Resolution, files};
 use crate::config::project::Label;
 
 /// What the draws tell.
@@ -21,6 +21,8 @@ use crate::config::project::Label;
 pub struct Draws {
     /// Of each band of probability; empty without a model.
     pub bands: Vec<Calibrated>,
+    /// Pairs that draws are about, the smaller index first.
+    pub pairs: HashSet<(u32, u32)>,
     /// How many customers there are in each draw. Empty where the probabilities were not measured.
     pub customers: Vec<i64>,
     /// In order of draw and customer.
@@ -86,8 +88,9 @@ pub fn draw(resolution: &Resolution, labels: &[Label], wanted: u32) -> Draws {
     let mut whole = sure.clone();
     let questions = questions(resolution, &mut whole);
     let bands = calibrate(resolution, &questions, labels);
+    let pairs = questions.iter().map(|q| (q.left, q.right)).collect();
     if bands.iter().any(|b| !b.is_measured) {
-        return Draws { bands, ..Draws::default() };
+        return Draws { bands, pairs, ..Draws::default() };
     }
     let draws = bounded(wanted, &questions, &bands);
     let shares = Shares::new(&bands, draws);
@@ -110,7 +113,14 @@ pub fn draw(resolution: &Resolution, labels: &[Label], wanted: u32) -> Draws {
     }
     changes.sort_unstable();
     members.sort_unstable();
-    Draws { bands, customers, changes, members }
+    Draws { bands, pairs, customers, changes, members }
+}
+
+impl Draws {
+    /// Whether draws are about a link.
+    pub fn is_about(&self, link: &Link) -> bool {
+        !is_sure(link.by) && self.pairs.contains(&(link.left.min(link.right) as u32, link.left.max(link.right) as u32))
+    }
 }
 
 fn is_sure(by: By) -> bool {
@@ -352,3 +362,6 @@ fn key(resolution: &Resolution, question: &Question) -> u64 {
     first.copy_from_slice(&digest.finalize()[..8]);
     OF_PAIRS ^ u64::from_be_bytes(first)
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,12 @@ const LINK: TableSpec = TableSpec {
         ("weight", "double", false, "Bits of evidence for one person; an exact rule has none to add, and says 0."),
         ("probability", "double", false, "Probability that both are one person; an exact rule and a decision say 1."),
         ("first_batch", "text", false, "The batch of the newer of the two records' newest versions."),
+        (
+            "is_drawn",
+            "boolean",
+            false,
+            "Whether draws are about it: the model's word, and the strongest that holds both sides together.",
+        ),
     ],
     order: &["left_system", "left_object", "left_record_id", "right_system", "right_object", "right_record_id", "rule"],
 };
@@ -118,6 +124,12 @@ const REVIEW: TableSpec = TableSpec {
         ("probability", "double", false, "Probability that both are one person, by what the two records say."),
         ("left_customer_id", "text", false, "The customer of the older record."),
         ("right_customer_id", "text", false, "The customer of the other record."),
+        (
+            "is_drawn",
+            "boolean",
+            false,
+            "Whether draws are about it: the strongest pair that connects both sides, none in a circle.",
+        ),
     ],
     order: PAIR_ORDER,
 };
@@ -275,7 +287,7 @@ const CHUNK: usize = 65_536;
 pub type Rows = (&'static TableSpec, Vec<RecordBatch>);
 
 /// All tables but the events.
-pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
+pub fn rows(resolution: &Resolution, draws: &Draws) -> Result<Vec<Rows>> {
     let records = &resolution.records;
     let record = chunks(records.len(), |range| {
         let part = &records[range];
@@ -322,6 +334,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
                 let (left, right) = (&records[l.left], &records[l.right]);
                 Some(if left.first_rank > right.first_rank { &*left.batch } else { &*right.batch })
             })),
+            truths(part.iter().map(|l| draws.is_about(l))),
         ]);
         LINK.batch(columns)
     })?;
@@ -339,6 +352,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
         let mut columns = weighed(records, part);
         columns.push(texts(part.iter().map(|l| customer(l.left))));
         columns.push(texts(part.iter().map(|l| customer(l.right))));
+        columns.push(truths(part.iter().map(|l| draws.is_about(l))));
         REVIEW.batch(columns)
     })?;
     let mut cut: Vec<&CutLink> = resolution.cuts.iter().collect();
@@ -391,7 +405,7 @@ pub fn draw_rows(resolution: &Resolution, draws: &Draws) -> Result<Vec<Rows>> {
         integers(bands.iter().map(|b| b.measured.pairs as i64)),
         known(Band::predicted),
         known(Band::observed),
-        Arc::new(BooleanArray::from_iter(bands.iter().map(|b| Some(b.is_measured)))),
+        truths(bands.iter().map(|b| b.is_measured)),
     ])?;
     let draw =
         DRAW.batch(vec![integers(0..draws.customers.len() as i64), integers(draws.customers.iter().copied())])?;
@@ -442,6 +456,10 @@ pub fn event_rows(events: &[Event]) -> Result<Rows> {
         texts(events.iter().map(|e| Some(e.reason.as_str()))),
     ])?;
     Ok((&EVENT, vec![batch]))
+}
+
+fn truths(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from_iter(values.map(Some)))
 }
 
 fn integers(values: impl Iterator<Item = i64>) -> ArrayRef {

@@ -110,7 +110,7 @@ pub fn settings(project: &Project, entity: Entity) -> Settings {
 }
 
 async fn publish(site: &Site, resolution: &Resolution, draws: &Draws) -> Result<()> {
-    let mut all = identity_tables::rows(resolution)?;
+    let mut all = identity_tables::rows(resolution, draws)?;
     all.extend(identity_tables::draw_rows(resolution, draws)?);
     let events = events(site, resolution).await?;
     all.push(identity_tables::event_rows(&events)?);
