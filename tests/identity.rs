@@ -6,8 +6,7 @@ mod common;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use common::{Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
-use tempfile::TempDir;
+use common::{Small, contents, folder, labelled, last_manifest, probabilistic, repository, sha256, uramaki};
 
 /// Runs `identity resolve` on the file and returns the folder that it wrote.
 fn resolve(folder: &Path, file: &Path, name: &str, more: &[&str]) -> PathBuf {
@@ -128,19 +127,6 @@ fn two_files_are_linked_one_to_one() {
     assert_eq!(quality(folder.path(), &out, &labels), [1.0, 1.0, 1.0]);
 }
 
-/// The sample's project in mode probabilistic, in a folder of its own.
-fn probabilistic(extracts: &Path) -> TempDir {
-    let folder = folder();
-    for part in ["pipelines", "sql"] {
-        copy_folder(&repository().join(part), &folder.path().join(part));
-    }
-    let project = std::fs::read_to_string(repository().join("uramaki.yaml")).expect("the project file");
-    let project = project.replace("mode: exact", "mode: probabilistic").replace("drop: testdata/drop", "drop: drop");
-    common::write(&folder.path().join("uramaki.yaml"), project.as_bytes());
-    copy_folder(extracts, &folder.path().join("drop"));
-    folder
-}
-
 #[test]
 fn nights_one_by_one_at_any_threads_are_all_nights_at_once() {
     let extracts = repository().join("testdata/drop");
@@ -168,11 +154,6 @@ fn nights_one_by_one_at_any_threads_are_all_nights_at_once() {
     // And drawn: the draws are among what is the same.
     assert_eq!(ask("select count(*) from identity.draw"), "count(*)\n100\n");
     assert_ne!(ask("select count(*) from identity.draw_record"), "count(*)\n0\n");
-}
-
-/// Tells the project who is who.
-fn labelled(project: &Path, people: &Path) {
-    std::fs::copy(people, project.join("identity-labels.csv")).expect("the labels");
 }
 
 #[test]
@@ -203,7 +184,9 @@ fn key_figures_have_a_low_and_a_high_where_probabilities_are_measured() {
     // The nearest rank among the draws, by the definition: the fifth and the ninety-fifth of a hundred.
     let drawn = ask("select customers from identity.draw order by customers");
     let drawn: Vec<&str> = drawn.lines().skip(1).collect();
-    let bounds = ask("select cast(low as bigint) as low, cast(high as bigint) as high from marts.key_figures where figure = 'customers'");
+    let bounds = ask(
+        "select cast(low as bigint) as low, cast(high as bigint) as high from marts.key_figures where figure = 'customers'",
+    );
     assert_eq!(bounds, format!("low,high\n{},{}\n", drawn[4], drawn[94]));
     // Each customer of a draw is made of records of those who are not there in it.
     let strange = "with gone as (select d.draw, x.source_system, x.source_object, x.record_id from identity.draw_customer d join identity.customer_xref x on x.customer_id = d.customer_id), \
@@ -216,7 +199,7 @@ fn key_figures_have_a_low_and_a_high_where_probabilities_are_measured() {
     let file = project.path().join("uramaki.yaml");
     let text = std::fs::read_to_string(&file).expect("the project file");
     // Without draws: the same values, no bounds.
-    common::write(&file, text.replace("mode: probabilistic", "mode: probabilistic\n  draws: 0").as_bytes());
+    common::write(&file, text.replace("draws: 100", "draws: 0").as_bytes());
     uramaki(project.path(), &["run"]).expect(0);
     assert_eq!(ask(untold), none);
     assert_eq!(ask("select figure, value from marts.key_figures order by figure"), values);

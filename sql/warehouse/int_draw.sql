@@ -8,7 +8,7 @@ with changes as (
         sum(case when customers.open_tickets > 0 then changes.change else 0 end) as with_open_ticket,
         sum(case when customers.systems_known = 1 then changes.change else 0 end) as of_one_department
     from identity.draw_customer as changes
-    inner join warehouse.int_draw_customer as customers on customers.customer_id = changes.customer_id
+    inner join warehouse.dim_draw_customer as customers on customers.customer_id = changes.customer_id
     group by changes.draw
 
 ),
@@ -17,7 +17,6 @@ final as (
 
     select
         draws.draw,
-        draws.customers as customers_in_all,
         coalesce(changes.customers, 0) as customers,
         coalesce(changes.with_order, 0) as with_order,
         coalesce(changes.with_orders, 0) as with_orders,

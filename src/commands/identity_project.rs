@@ -243,7 +243,8 @@ pub async fn review(project: &Project, sample: Option<u64>, limit: u64, format: 
 
 /// So many pairs of each band, as a digest of their names picks them: the same ones whenever they are asked for.
 fn sampled(sides: &str, each: u64) -> String {
-    let bands: String = EDGES[1..BANDS].iter().map(|edge| format!(" + case when r.probability >= {edge} then 1 else 0 end")).collect();
+    let bands: String =
+        EDGES[1..BANDS].iter().map(|edge| format!(" + case when r.probability >= {edge} then 1 else 0 end")).collect();
     let all = format!(
         "select {sides}, r.probability from identity.review as r where r.is_drawn \
          union all select {sides}, r.probability from identity.link as r where r.is_drawn"

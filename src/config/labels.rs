@@ -17,7 +17,9 @@ pub fn read(path: &str, text: &str, pipelines: &[Pipeline], findings: &mut Vec<D
             Ok(label) => {
                 if !seen.insert(label.record.clone()) {
                     findings.push(
-                        Diagnostic::new("a record has two labels").at(path, Some(line)).hint("keep one line of each record"),
+                        Diagnostic::new("a record has two labels")
+                            .at(path, Some(line))
+                            .hint("keep one line of each record"),
                     );
                 }
                 labels.push(label);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::draws::Draws;
@@ -249,7 +251,18 @@ const DRAW_RECORD: TableSpec = TableSpec {
 };
 
 pub const SPECS: [&TableSpec; 12] = [
-    &RECORD, &XREF, &LINK, &BLOCKED, &EVENT, &REVIEW, &CUT, &HISTORY, &CALIBRATION, &DRAW, &DRAW_CUSTOMER, &DRAW_RECORD,
+    &RECORD,
+    &XREF,
+    &LINK,
+    &BLOCKED,
+    &EVENT,
+    &REVIEW,
+    &CUT,
+    &HISTORY,
+    &CALIBRATION,
+    &DRAW,
+    &DRAW_CUSTOMER,
+    &DRAW_RECORD,
 ];
 
 impl TableSpec {
