@@ -177,6 +177,28 @@ fn key_figures_have_a_low_and_a_high_where_probabilities_are_measured() {
         sample
     );
 
+    // Decided, they are measured, and doubtful no more.
+    let people = std::fs::read_to_string(repository().join("testdata/people.csv")).expect("who is who");
+    let entity = |object: &[&str]| -> String {
+        let record = format!("{}.{},{},", object[0], object[1], object[2]);
+        let line = people.lines().find_map(|l| l.strip_prefix(&record));
+        line.unwrap_or_else(|| panic!("nobody knows {record}")).to_string()
+    };
+    let mut decided = String::from(HEADER);
+    for line in sample.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').skip(4).collect();
+        let decision = if entity(&fields[..3]) == entity(&fields[3..]) { "same" } else { "different" };
+        decided += &format!("kim,2026-11-20,asked,{decision},{}\n", fields.join(","));
+    }
+    common::write(&project.path().join("identity-overrides.csv"), decided.as_bytes());
+    uramaki(project.path(), &["run"]).expect(0);
+    let measured = ask("select sum(measured_pairs) as n from identity.calibration");
+    assert_eq!(measured, format!("n\n{pairs}\n"));
+    let next = uramaki(project.path(), &["identity", "review", "--sample", "3", "--format", "csv"]).expect(0).stdout;
+    let again: Vec<&str> = next.lines().skip(1).filter(|l| sample.lines().any(|s| s == *l)).collect();
+    assert!(again.is_empty(), "decided already: {again:?}");
+    std::fs::remove_file(project.path().join("identity-overrides.csv")).expect("the decisions");
+
     labelled(project.path(), &repository().join("testdata/people.csv"));
     uramaki(project.path(), &["run"]).expect(0);
     assert_eq!(ask(untold), "figures,bounds,draws,calibrated\n6,12,100,6\n");
