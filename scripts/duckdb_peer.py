@@ -23,7 +23,16 @@ from peer.drop import list_drop, newest_day
 from peer.landing import Landing
 from peer.project import SCHEMAS, Project
 
-PUBLISHED_BESIDES = ("identity.record", "identity.customer_xref", "identity.link", "identity.blocked_evidence", "identity.customer_event")
+PUBLISHED_BESIDES = (
+    "identity.record",
+    "identity.customer_xref",
+    "identity.link",
+    "identity.blocked_evidence",
+    "identity.customer_event",
+    "identity.draw",
+    "identity.draw_customer",
+    "identity.draw_record",
+)
 
 
 def main() -> int:

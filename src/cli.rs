@@ -234,6 +234,9 @@ pub enum IdentityVerb {
     },
     /// Pairs that may be one person, the likelier first, for identity-overrides.csv
     Review {
+        /// Instead so many pairs of each band of probability, links among them, picked by chance: decided as they come, they calibrate
+        #[arg(long, value_name = "N", conflicts_with = "limit", env = "URAMAKI_SAMPLE")]
+        sample: Option<u64>,
         /// How many
         #[arg(long, value_name = "N", default_value_t = 20, env = "URAMAKI_LIMIT")]
         limit: u64,

@@ -90,7 +90,7 @@ fn the_first_run_and_the_second() {
 
     quarantined: nothing
 
-    built: 10 of 10 tables have a new version
+    built: 14 of 14 tables have a new version
       marts.customer_total                         2 rows  version 0 (new)
 
     checks: 14 made, no error, 0 warned (0 rows)
@@ -122,7 +122,7 @@ fn the_first_run_and_the_second() {
     quarantined: 1 row (uramaki quarantine list)
       shop/orders                 bad_decimal 1
 
-    built: 5 of 10 tables have a new version
+    built: 5 of 14 tables have a new version
       marts.customer_total                         2 rows  version 1 (changed)
 
     checks: 14 made, no error, 0 warned (0 rows)
@@ -147,7 +147,7 @@ fn the_first_run_and_the_second() {
     ");
     assert_snapshot!(told(&project, &["runs"]), @r"
       run  as of       finished                    files   rows read  tables  warned  selected
-        1  2026-11-18  [time]        2           5      10       0  everything
+        1  2026-11-18  [time]        2           5      14       0  everything
         2  2026-11-19  [time]        2           4       5       0  everything
     exit 0
     ");
@@ -175,12 +175,20 @@ fn one_run_shown() {
     tables (files inside [project]/warehouse):
       identity.blocked_evidence                     0 rows  version 0, of run 1
         identity/blocked_evidence/part-[digest].parquet
+      identity.calibration                          0 rows  version 0, of run 1
+        identity/calibration/part-[digest].parquet
       identity.customer_event                       2 rows  version 0, of run 1
         identity/customer_event/part-[digest].parquet
       identity.customer_xref                        3 rows  version 1, made in this run
         identity/customer_xref/part-[digest].parquet
       identity.cut_link                             0 rows  version 0, of run 1
         identity/cut_link/part-[digest].parquet
+      identity.draw                                 0 rows  version 0, of run 1
+        identity/draw/part-[digest].parquet
+      identity.draw_customer                        0 rows  version 0, of run 1
+        identity/draw_customer/part-[digest].parquet
+      identity.draw_record                          0 rows  version 0, of run 1
+        identity/draw_record/part-[digest].parquet
       identity.id_history                           2 rows  version 0, of run 1
         identity/id_history/part-[digest].parquet
       identity.link                                 1 rows  version 1, made in this run

@@ -10,7 +10,7 @@ mod projects;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use common::{Ran, Small, contents, copy_folder, folder, last_manifest, repository, sha256, uramaki};
+use common::{Ran, Small, contents, folder, labelled, last_manifest, probabilistic, repository, sha256, uramaki};
 use tempfile::TempDir;
 
 /// Runs `identity resolve` on the file and returns the folder that it wrote.
@@ -132,26 +132,15 @@ fn two_files_are_linked_one_to_one() {
     assert_eq!(quality(folder.path(), &out, &labels), [1.0, 1.0, 1.0]);
 }
 
-/// The sample's project in mode probabilistic, in a folder of its own.
-fn probabilistic(extracts: &Path) -> TempDir {
-    let folder = folder();
-    for part in ["pipelines", "sql"] {
-        copy_folder(&repository().join(part), &folder.path().join(part));
-    }
-    let project = std::fs::read_to_string(repository().join("uramaki.yaml")).expect("the project file");
-    let project = project.replace("mode: exact", "mode: probabilistic").replace("drop: testdata/drop", "drop: drop");
-    common::write(&folder.path().join("uramaki.yaml"), project.as_bytes());
-    copy_folder(extracts, &folder.path().join("drop"));
-    folder
-}
-
 #[test]
 fn nights_one_by_one_at_any_threads_are_all_nights_at_once() {
     let extracts = repository().join("testdata/drop");
     let at_once = probabilistic(&extracts);
+    labelled(at_once.path(), &repository().join("testdata/people.csv"));
     uramaki(at_once.path(), &["run", "--threads", "1"]).expect(0);
     let mut expected = contents(&last_manifest(&at_once.path().join("warehouse")));
     let nights = probabilistic(&extracts);
+    labelled(nights.path(), &repository().join("testdata/people.csv"));
     for night in ["2026-11-18", "2026-11-19", "2026-11-20"] {
         uramaki(nights.path(), &["run", "--threads", "8", "--as-of", night]).expect(0);
     }
@@ -167,6 +156,104 @@ fn nights_one_by_one_at_any_threads_are_all_nights_at_once() {
     assert_eq!(rules, "rule\nemail_exact\nmodel\nphone_exact\n");
     assert_ne!(ask("select count(*) from identity.review"), "count(*)\n0\n");
     assert_ne!(ask("select count(*) from identity.cut_link"), "count(*)\n0\n");
+    // And drawn: the draws are among what is the same.
+    assert_eq!(ask("select count(*) from identity.draw"), "count(*)\n100\n");
+    assert_ne!(ask("select count(*) from identity.draw_record"), "count(*)\n0\n");
+}
+
+#[test]
+fn key_figures_have_a_low_and_a_high_where_probabilities_are_measured() {
+    let project = probabilistic(&repository().join("testdata/drop"));
+    let ask = |sql: &str| uramaki(project.path(), &["query", "--format", "csv", sql]).expect(0).stdout;
+    let untold = "select count(*) as figures, count(low) + count(high) as bounds, max(draws) as draws, sum(case when is_calibrated then 1 else 0 end) as calibrated from marts.key_figures";
+    let none = "figures,bounds,draws,calibrated\n6,0,0,0\n";
+    // Nobody has told who is who.
+    uramaki(project.path(), &["run"]).expect(0);
+    assert_eq!(ask(untold), none);
+    assert_eq!(ask("select sum(measured_pairs) as n, max(predicted) as p from identity.calibration"), "n,p\n0,\n");
+    // Some pairs of each band, links among them, to be decided by persons.
+    let sample = uramaki(project.path(), &["identity", "review", "--sample", "3", "--format", "csv"]).expect(0).stdout;
+    let bands = ask("select count(*) as n from identity.calibration where pairs > 0");
+    let bands: usize = bands.trim_start_matches("n\n").trim().parse().expect("a number");
+    let pairs = sample.lines().count() - 1;
+    assert!((bands..=3 * bands).contains(&pairs), "{pairs} pairs of {bands} bands: {sample}");
+    assert_eq!(
+        uramaki(project.path(), &["identity", "review", "--sample", "3", "--format", "csv"]).expect(0).stdout,
+        sample
+    );
+
+    // Decided, they are measured, and doubtful no more.
+    let people = std::fs::read_to_string(repository().join("testdata/people.csv")).expect("who is who");
+    let entity = |object: &[&str]| -> String {
+        let record = format!("{}.{},{},", object[0], object[1], object[2]);
+        let line = people.lines().find_map(|l| l.strip_prefix(&record));
+        line.unwrap_or_else(|| panic!("nobody knows {record}")).to_string()
+    };
+    let mut decided = String::from(HEADER);
+    for line in sample.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').skip(4).collect();
+        let decision = if entity(&fields[..3]) == entity(&fields[3..]) { "same" } else { "different" };
+        decided += &format!("kim,2026-11-20,asked,{decision},{}\n", fields.join(","));
+    }
+    common::write(&project.path().join("identity-overrides.csv"), decided.as_bytes());
+    uramaki(project.path(), &["run"]).expect(0);
+    let measured = ask("select sum(measured_pairs) as n from identity.calibration");
+    assert_eq!(measured, format!("n\n{pairs}\n"));
+    let next = uramaki(project.path(), &["identity", "review", "--sample", "3", "--format", "csv"]).expect(0).stdout;
+    let again: Vec<&str> = next.lines().skip(1).filter(|l| sample.lines().any(|s| s == *l)).collect();
+    assert!(again.is_empty(), "decided already: {again:?}");
+    std::fs::remove_file(project.path().join("identity-overrides.csv")).expect("the decisions");
+
+    labelled(project.path(), &repository().join("testdata/people.csv"));
+    uramaki(project.path(), &["run"]).expect(0);
+    assert_eq!(ask(untold), "figures,bounds,draws,calibrated\n6,12,100,6\n");
+    assert_eq!(ask("select count(*) as n from identity.calibration where not is_measured"), "n\n0\n");
+    // The nearest rank among the draws, by the definition: the fifth and the ninety-fifth of a hundred.
+    let drawn = ask("select customers from identity.draw order by customers");
+    let drawn: Vec<&str> = drawn.lines().skip(1).collect();
+    let bounds = ask(
+        "select cast(low as bigint) as low, cast(high as bigint) as high from marts.key_figures where figure = 'customers'",
+    );
+    assert_eq!(bounds, format!("low,high\n{},{}\n", drawn[4], drawn[94]));
+    // Each customer of a draw is made of records of those who are not there in it.
+    let strange = "with gone as (select d.draw, x.source_system, x.source_object, x.record_id from identity.draw_customer d join identity.customer_xref x on x.customer_id = d.customer_id), \
+        there as (select d.draw, r.source_system, r.source_object, r.record_id from identity.draw_customer d join identity.draw_record r on r.customer_id = d.customer_id) \
+        select (select count(*) from (select * from gone except select * from there)) + (select count(*) from (select * from there except select * from gone)) as strange, \
+        (select count(*) from gone) = (select count(*) from there) as as_many";
+    assert_eq!(ask(strange), "strange,as_many\n0,true\n");
+    let values = ask("select figure, value from marts.key_figures order by figure");
+
+    let file = project.path().join("uramaki.yaml");
+    let text = std::fs::read_to_string(&file).expect("the project file");
+    // Without draws: the same values, no bounds.
+    common::write(&file, text.replace("draws: 100", "draws: 0").as_bytes());
+    uramaki(project.path(), &["run"]).expect(0);
+    assert_eq!(ask(untold), none);
+    assert_eq!(ask("select figure, value from marts.key_figures order by figure"), values);
+    // Exact: there is no probability at all, whoever is known.
+    common::write(&file, text.replace("mode: probabilistic", "mode: exact").as_bytes());
+    uramaki(project.path(), &["run"]).expect(0);
+    assert_eq!(ask(untold), none);
+    assert_eq!(ask("select count(*) as n from identity.calibration"), "n\n0\n");
+}
+
+#[test]
+fn labels_that_say_too_little_are_refused_with_their_line() {
+    let small = Small::new();
+    small.night(1);
+    for (text, place, part) in [
+        ("source,id\n", 1, "the header is not that of a list of labels"),
+        ("source,id,entity\nshop.customers,c1,\n", 2, "`entity` is empty"),
+        ("source,id,entity\nshop,c1,x\n", 2, "`shop` is no source"),
+        ("source,id,entity\nshop.orders,c1,x\n", 2, "holds no person records"),
+        ("source,id,entity\nshop.customers,c1,x\nshop.customers,c1,y\n", 3, "a record has two labels"),
+    ] {
+        small.write("identity-labels.csv", text);
+        let ran = small.uramaki(&["check"]).expect(2);
+        for said in [part, &format!("identity-labels.csv:{place}"), "hint:"] {
+            assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+        }
+    }
 }
 
 /// Pairs of one customer that are of one person, pairs of one customer, pairs of one person.

@@ -85,7 +85,7 @@ def resolve(con: duckdb.DuckDBPyConnection, project: Project, landing: Landing, 
         select l.source_system as left_system, l.source_object as left_object, l.record_id as left_record_id,
             r.source_system as right_system, r.source_object as right_object, r.record_id as right_record_id,
             kind || '_exact' as rule, value as evidence, 0::double as weight, 1::double as probability,
-            r._batch_id as first_batch
+            r._batch_id as first_batch, false as is_drawn
         from (select kind, value, list_min(numbers) as first, unnest(numbers) as number
               from evidence_value where holders <= {project.max_holders}) e
         join person l on l.number = e.first join person r on r.number = e.number
@@ -95,6 +95,11 @@ def resolve(con: duckdb.DuckDBPyConnection, project: Project, landing: Landing, 
         create table identity.customer_event_built as
         select 1::bigint as run, customer_id, 'created' as event, null::varchar as other_customer_id, null::varchar as reason
         from customer order by customer_id;
+
+        -- Nothing is drawn of what equal evidence links.
+        create table identity.draw_built (draw bigint, customers bigint);
+        create table identity.draw_customer_built (draw bigint, customer_id varchar, change bigint);
+        create table identity.draw_record_built (customer_id varchar, source_system varchar, source_object varchar, record_id varchar);
         drop table person; drop table evidence_value; drop table customer""")
     con.unregister("root_table")
     return {"distinct_phones": phones.num_rows}

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::identity::files;
 use crate::identity::linkage::block::RuleReport;
 use crate::identity::linkage::comparisons::{self, Comparisons};
-use crate::identity::linkage::evaluate::{self, Quality};
+use crate::identity::linkage::evaluate::{self, BANDS, Band, EDGES, Quality, band};
 use crate::identity::linkage::table::Table;
 use crate::identity::linkage::{self, Given, Settings};
 use crate::models::writer::{self, Unobserved};
@@ -37,8 +37,8 @@ pub fn identity(args: &IdentityArgs, global: &Global) -> Result<()> {
         IdentityVerb::Explain { names, html } => {
             super::with_runtime(super::cores(), project::explain(&super::project(global)?, names, html.as_deref()))
         }
-        IdentityVerb::Review { limit, format } => {
-            super::with_runtime(super::cores(), project::review(&super::project(global)?, *limit, *format))
+        IdentityVerb::Review { sample, limit, format } => {
+            super::with_runtime(super::cores(), project::review(&super::project(global)?, *sample, *limit, *format))
         }
     }
 }
@@ -213,8 +213,7 @@ fn evaluate(links: &Path, labels: &Path) -> Result<()> {
 
 /// Of the pairs of each probability: how many are right.
 fn calibration(links: &Path, entities: &HashMap<(String, String), u32>) -> Result<()> {
-    const EDGES: [f64; 8] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99, 1.01];
-    let mut bins = [(0u64, 0u64, 0.0f64); EDGES.len() - 1];
+    let mut bands = [Band::default(); BANDS];
     for name in ["links.parquet", "review.parquet"] {
         let file = links.join(name);
         if !file.is_file() {
@@ -232,23 +231,17 @@ fn calibration(links: &Path, entities: &HashMap<(String, String), u32>) -> Resul
             .collect();
         for ((left, right), p) in side("left")?.iter().zip(&side("right")?).zip(probabilities) {
             let (Some(a), Some(b)) = (entities.get(left), entities.get(right)) else { continue };
-            if let Some(bin) = EDGES.windows(2).position(|w| (w[0]..w[1]).contains(&p)) {
-                bins[bin].0 += 1;
-                bins[bin].1 += u64::from(a == b);
-                bins[bin].2 += p;
-            }
+            bands[band(p)].count(p, a == b);
         }
     }
     super::print("\ncalibration: of the pairs of a probability, the share that is right")?;
-    for (edges, (count, right, sum)) in EDGES.windows(2).zip(bins).filter(|(_, b)| b.0 > 0) {
-        let n = count as f64;
+    for (edges, band) in EDGES.windows(2).zip(bands) {
+        let (Some(said), Some(right)) = (band.predicted(), band.observed()) else { continue };
         super::print(&format!(
-            "{:.2} to {:.2}: said {:.3}, right {:.3} of {}",
+            "{:.2} to {:.2}: said {said:.3}, right {right:.3} of {}",
             edges[0],
-            edges[1].min(1.0),
-            sum / n,
-            right as f64 / n,
-            counted(count, "pair")
+            edges[1],
+            counted(band.pairs, "pair")
         ))?;
     }
     Ok(())

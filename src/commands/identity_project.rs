@@ -8,6 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use crate::cli::Format;
 use crate::config::{MODEL_FILE, Project};
 use crate::error::{Error, Result};
+use crate::identity::linkage::evaluate::{BANDS, EDGES};
 use crate::identity::linkage::explain::{self, Explanation};
 use crate::identity::linkage::model::Scorer;
 use crate::identity::probable::{self, Stated};
@@ -229,22 +230,39 @@ async fn explanations(project: &Project, records: &[Record]) -> Result<Vec<Expla
     Ok(out)
 }
 
-/// Doubtful pairs, the likelier first.
-pub async fn review(project: &Project, limit: u64, format: Format) -> Result<()> {
+/// Doubtful pairs, the likelier first; or a sample of what draws are about, of each band of probability.
+pub async fn review(project: &Project, sample: Option<u64>, limit: u64, format: Format) -> Result<()> {
     let sides = "r.left_system, r.left_object, r.left_record_id, r.right_system, r.right_object, r.right_record_id";
-    let order = format!("order by r.probability desc, {sides} limit {limit}");
+    let (pairs, order) = match sample {
+        None => ("identity.review".to_string(), format!("order by r.probability desc, {sides} limit {limit}")),
+        Some(each) => (sampled(sides, each), format!("order by r.band desc, r.place, {sides}")),
+    };
     let sql = match format {
         // The person who decides fills in who, when, why and the decision.
-        Format::Csv => format!(
-            "select '' as who, '' as \"when\", '' as why, '' as decision, {sides} from identity.review r {order}"
-        ),
+        Format::Csv => {
+            format!("select '' as who, '' as \"when\", '' as why, '' as decision, {sides} from {pairs} as r {order}")
+        }
         _ => format!(
             "select r.probability, concat_ws('/', r.left_system, r.left_object, r.left_record_id) as \"left\", a.display_name as left_name, \
              concat_ws('/', r.right_system, r.right_object, r.right_record_id) as \"right\", b.display_name as right_name \
-             from identity.review r \
+             from {pairs} as r \
              join identity.record a on a.source_system = r.left_system and a.source_object = r.left_object and a.record_id = r.left_record_id \
              join identity.record b on b.source_system = r.right_system and b.source_object = r.right_object and b.record_id = r.right_record_id {order}"
         ),
     };
     super::query::show(project, &sql, format).await
+}
+
+/// So many pairs of each band, as a digest of their names picks them: the same ones whenever they are asked for.
+fn sampled(sides: &str, each: u64) -> String {
+    let bands: String =
+        EDGES[1..BANDS].iter().map(|edge| format!(" + case when r.probability >= {edge} then 1 else 0 end")).collect();
+    let all = format!(
+        "select {sides}, r.probability from identity.review as r where r.is_drawn \
+         union all select {sides}, r.probability from identity.link as r where r.is_drawn"
+    );
+    format!(
+        "(select * from (select *, row_number() over (partition by band order by digest, {sides}) as place \
+         from (select r.*, 0{bands} as band, md5(concat_ws('/', {sides})) as digest from ({all}) as r) as r) as r where place <= {each})"
+    )
 }

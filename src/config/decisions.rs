@@ -66,29 +66,24 @@ fn decision(fields: &[String], line: u64, pipelines: &[Pipeline]) -> Result<Deci
         "different" => false,
         _ => return Err((format!("`{decision}` is no decision"), "write same or different".into())),
     };
-    let name = |system: &String, object: &String, id: &String| -> Result<RecordName, (String, String)> {
-        let objects: Vec<String> = pipelines
-            .iter()
-            .flat_map(|p| {
-                p.objects
-                    .iter()
-                    .filter(|o| o.person.is_some())
-                    .map(move |o| format!("{} {}", p.system, o.contract.object))
-            })
-            .collect();
-        let named = format!("{system} {object}");
-        if !objects.contains(&named) {
-            let known: Vec<&str> = objects.iter().map(String::as_str).collect();
-            return Err((
-                format!("`{system}` `{object}` holds no person records"),
-                suggest::hint(&named, "there", &known),
-            ));
-        }
-        Ok(RecordName { system: system.clone(), object: object.clone(), id: id.clone() })
-    };
-    let (left, right) = (name(ls, lo, li)?, name(rs, ro, ri)?);
+    let (left, right) = (record(ls, lo, li, pipelines)?, record(rs, ro, ri, pipelines)?);
     if left == right {
         return Err(("both records are the same one".into(), "name two records".into()));
     }
     Ok(Decision { who: who.clone(), when: when.clone(), why: why.clone(), is_same, left, right, line })
+}
+
+/// A record by its name, where its object holds persons; else what is wrong, and a hint.
+pub fn record(system: &str, object: &str, id: &str, pipelines: &[Pipeline]) -> Result<RecordName, (String, String)> {
+    let of_persons = |p: &Pipeline| -> Vec<String> {
+        let objects = p.objects.iter().filter(|o| o.person.is_some());
+        objects.map(|o| format!("{} {}", p.system, o.contract.object)).collect()
+    };
+    let objects: Vec<String> = pipelines.iter().flat_map(of_persons).collect();
+    let named = format!("{system} {object}");
+    if !objects.contains(&named) {
+        let known: Vec<&str> = objects.iter().map(String::as_str).collect();
+        return Err((format!("`{system}` `{object}` holds no person records"), suggest::hint(&named, "there", &known)));
+    }
+    Ok(RecordName { system: system.into(), object: object.into(), id: id.into() })
 }

@@ -94,6 +94,9 @@ pub struct IdentityYaml {
     /// Evidence held by more records than this links nobody. Default: 20.
     #[schemars(range(min = 1))]
     pub max_holders: Option<u64>,
+    /// How often who might be one is drawn, for the low and high figures of marts.key_figures; 0: never. Default: 100.
+    #[schemars(range(min = 0, max = 1000))]
+    pub draws: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]

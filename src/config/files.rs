@@ -12,6 +12,7 @@ use crate::error::Diagnostic;
 pub const PROJECT_FILE: &str = "uramaki.yaml";
 pub const RELEASES_FILE: &str = "quarantine-releases.csv";
 pub const OVERRIDES_FILE: &str = "identity-overrides.csv";
+pub const LABELS_FILE: &str = "identity-labels.csv";
 pub const LINKAGE_FILE: &str = "identity.yaml";
 pub const MODEL_FILE: &str = "identity-model.json";
 
@@ -24,7 +25,7 @@ impl Files {
     /// Reads the project's files below `root` (which is canonical).
     pub fn read(root: &Path, findings: &mut Vec<Diagnostic>) -> Files {
         let mut walk = Walk { root, findings, found: Vec::new(), seen: HashSet::new() };
-        for name in [PROJECT_FILE, RELEASES_FILE, OVERRIDES_FILE, LINKAGE_FILE, MODEL_FILE] {
+        for name in [PROJECT_FILE, RELEASES_FILE, OVERRIDES_FILE, LABELS_FILE, LINKAGE_FILE, MODEL_FILE] {
             if fs::symlink_metadata(root.join(name)).is_ok() {
                 walk.visit(root.join(name), name.to_string(), &[]);
             }

@@ -8,6 +8,7 @@ mod csv;
 mod decisions;
 mod file;
 mod files;
+mod labels;
 pub mod linkage;
 mod path;
 pub mod project;
@@ -22,7 +23,7 @@ mod yaml;
 use std::path::Path;
 
 pub use compile::size;
-pub use files::{LINKAGE_FILE, MODEL_FILE, OVERRIDES_FILE, PROJECT_FILE, RELEASES_FILE};
+pub use files::{LABELS_FILE, LINKAGE_FILE, MODEL_FILE, OVERRIDES_FILE, PROJECT_FILE, RELEASES_FILE};
 pub use project::*;
 pub use schema::schemas;
 pub use types::ModelType;
@@ -75,6 +76,13 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
         },
         _ => Vec::new(),
     };
+    let labels = match (files.get(LABELS_FILE), findings.is_empty()) {
+        (Some(file), true) => match files::text(file, &mut findings) {
+            Some(text) => labels::read(LABELS_FILE, text, &pipelines, &mut findings),
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
     let linkage = linkage_of_project(&files, &shapes, &mut findings);
 
     findings.sort();
@@ -100,6 +108,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
             files: files.all,
             releases,
             decisions,
+            labels,
             linkage,
         }),
         _ => Err(Error { kind: Kind::Config, findings }),

@@ -43,6 +43,8 @@ pub struct Project {
     pub releases: Vec<Release>,
     /// As identity-overrides.csv says, in its order.
     pub decisions: Vec<Decision>,
+    /// As identity-labels.csv says, in its order.
+    pub labels: Vec<Label>,
     /// As identity.yaml says.
     pub linkage: LinkageYaml,
 }
@@ -68,6 +70,8 @@ pub struct IdentityConfig {
     pub mode: IdentityMode,
     /// Evidence that more records hold links nobody.
     pub max_holders: u64,
+    /// How often who might be one is drawn, for the low and high figures; 0: never.
+    pub draws: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -340,11 +344,19 @@ pub struct Release {
 }
 
 /// A person record by its system, object and key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordName {
     pub system: String,
     pub object: String,
     pub id: String,
+}
+
+/// One line of `identity-labels.csv`: whose record it really is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    pub record: RecordName,
+    /// Records of one entity are of one person.
+    pub entity: String,
 }
 
 /// One line of `identity-overrides.csv`: a person says that two records are one, or are not.

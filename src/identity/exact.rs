@@ -32,6 +32,8 @@ pub fn resolve(mut records: Vec<Record>, max_holders: u64, decisions: &[Decision
         blocked,
         doubtful: Vec::new(),
         cuts,
+        apart: decided.different,
+        judged: Vec::new(),
         unknown: decided.unknown,
         memory: Memory::default(),
     }
@@ -123,16 +125,17 @@ fn count_holders(records: &[Record], group: &[(&str, usize)]) -> u64 {
 }
 
 /// Union-find.
-struct Forest {
+#[derive(Debug, Clone)]
+pub struct Forest {
     parent: Vec<usize>,
 }
 
 impl Forest {
-    fn new(size: usize) -> Forest {
+    pub fn new(size: usize) -> Forest {
         Forest { parent: (0..size).collect() }
     }
 
-    fn root(&mut self, mut i: usize) -> usize {
+    pub fn root(&mut self, mut i: usize) -> usize {
         while self.parent[i] != i {
             self.parent[i] = self.parent[self.parent[i]];
             i = self.parent[i];
@@ -140,12 +143,14 @@ impl Forest {
         i
     }
 
-    fn unite(&mut self, a: usize, b: usize) {
+    /// Whether they were apart before.
+    pub fn unite(&mut self, a: usize, b: usize) -> bool {
         let (a, b) = (self.root(a), self.root(b));
         // The smaller index is the root: no choice is left to the order of links.
         if a != b {
             self.parent[a.max(b)] = a.min(b);
         }
+        a != b
     }
 }
 

@@ -5,6 +5,7 @@
 //! is named after its oldest record.
 
 pub mod collect;
+pub mod draws;
 pub mod events;
 pub mod exact;
 pub mod files;
@@ -150,6 +151,10 @@ pub struct Resolution {
     /// Pairs that may be one, for a person to decide.
     pub doubtful: Vec<Link>,
     pub cuts: Vec<CutLink>,
+    /// Records that a person keeps apart, the smaller index first, in order.
+    pub apart: Vec<(u32, u32)>,
+    /// Of each pair that a person decided: what the model makes of it, and whether it is one.
+    pub judged: Vec<(f64, bool)>,
     /// Lines of identity-overrides.csv about records that are not there.
     pub unknown: Vec<u64>,
     /// What the next run need not compare again.

@@ -1,14 +1,15 @@
 //! Probabilistic resolution of a project's person records: exact evidence first, then what the model makes of all the rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::linkage::cluster::{By, Pair};
+use super::linkage::compare::{self, NOTHING};
 use super::linkage::comparisons;
 use super::linkage::fields::FieldType;
-use super::linkage::model::Model;
+use super::linkage::model::{Model, Scorer};
 use super::linkage::recall;
 use super::linkage::table::{Column, Prepared, Table};
 use super::linkage::{self, Given, Nameless, Settings};
@@ -78,10 +79,37 @@ pub fn resolve(
     let link = |pair: &Pair| told(&records, &decided, pair);
     let mut links: Vec<Link> = linked.links.iter().map(link).collect();
     links.sort_by_key(|l| (l.left, l.right, l.by));
-    let doubtful = linked.doubtful.iter().map(link).collect();
+    // What a person keeps apart is doubtful no more.
+    let kept: HashSet<(usize, usize)> =
+        decided.different.iter().map(|(a, b)| ordered(root[*a as usize], root[*b as usize])).collect();
+    let is_open = |p: &&Pair| !kept.contains(&ordered(root[p.left as usize], root[p.right as usize]));
+    let doubtful = linked.doubtful.iter().filter(is_open).map(link).collect();
+    let judged = judged(&records, &data, &model, &given);
     let cuts = linked.cuts.iter().map(|c| CutLink { link: link(&c.pair), reason: c.reason }).collect();
     let memory = Memory { digests, pairs: linked.kept, wide: linked.wide };
-    Ok(Resolution { records, customers, links, blocked, doubtful, cuts, unknown: decided.unknown, memory })
+    let (apart, unknown) = (decided.different, decided.unknown);
+    Ok(Resolution { records, customers, links, blocked, doubtful, cuts, apart, judged, unknown, memory })
+}
+
+fn ordered(a: usize, b: usize) -> (usize, usize) {
+    (a.min(b), a.max(b))
+}
+
+/// What the model makes of the pairs that persons decided, but of guests: there is nothing to compare.
+fn judged(records: &[Record], data: &Prepared, model: &Model, given: &Given) -> Vec<(f64, bool)> {
+    let scorer = Scorer::new(model);
+    let mut pairs: Vec<(u32, u32, bool)> = given.different.iter().map(|(a, b)| (*a, *b, false)).collect();
+    pairs.extend(given.same.iter().map(|(a, b)| (*a.min(b), *a.max(b), true)));
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.retain(|(a, b, _)| !is_guest(&records[*a as usize]) && !is_guest(&records[*b as usize]));
+    let mut like = vec![NOTHING; data.fields.len()];
+    let score = |(a, b, is_same): (u32, u32, bool)| {
+        let (a, b) = (a as usize, b as usize);
+        compare::compare(data, a, b, &mut like);
+        (scorer.probability(&like, data.of_organisations(a, b)), is_same)
+    };
+    pairs.into_iter().map(score).collect()
 }
 
 /// Known by an e-mail alone.

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use super::draws::Draws;
 use super::events::Event;
 use super::history::Known;
+use super::linkage::evaluate::{Band, EDGES};
 use super::linkage::rounded;
 use super::{CutLink, Link, Record, Resolution, memory};
 use crate::contract::utc_micros;
@@ -111,6 +115,12 @@ const LINK: TableSpec = TableSpec {
         ("weight", "double", false, "Bits of evidence for one person; an exact rule has none to add, and says 0."),
         ("probability", "double", false, "Probability that both are one person; an exact rule and a decision say 1."),
         ("first_batch", "text", false, "The batch of the newer of the two records' newest versions."),
+        (
+            "is_drawn",
+            "boolean",
+            false,
+            "Whether draws are about it: the model's word, and the strongest that holds both sides together.",
+        ),
     ],
     order: &["left_system", "left_object", "left_record_id", "right_system", "right_object", "right_record_id", "rule"],
 };
@@ -134,6 +144,12 @@ const REVIEW: TableSpec = TableSpec {
         ("probability", "double", false, "Probability that both are one person, by what the two records say."),
         ("left_customer_id", "text", false, "The customer of the older record."),
         ("right_customer_id", "text", false, "The customer of the other record."),
+        (
+            "is_drawn",
+            "boolean",
+            false,
+            "Whether draws are about it: the strongest pair that connects both sides, none in a circle.",
+        ),
     ],
     order: PAIR_ORDER,
 };
@@ -189,8 +205,86 @@ const EVENT: TableSpec = TableSpec {
     order: &["run", "customer_id", "event", "other_customer_id"],
 };
 
-pub const SPECS: [&TableSpec; 11] =
-    [&RECORD, &XREF, &LINK, &BLOCKED, &EVENT, &REVIEW, &CUT, &HISTORY, &memory::DIGEST, &memory::SCORED, &memory::WIDE];
+const CALIBRATION: TableSpec = TableSpec {
+    name: "identity.calibration",
+    description: "Whether the model's probabilities mean what they say: of pairs whose truth is known (identity-labels.csv, identity-overrides.csv), the share that is right. Empty in mode exact.",
+    columns: &[
+        ("band_from", "double", false, "The band's least probability."),
+        ("band_to", "double", false, "Where the band ends; 1 belongs to the last one."),
+        (
+            "pairs",
+            "bigint",
+            false,
+            "Pairs of this band that draws are about: the strongest that connect the records, none in a circle.",
+        ),
+        ("measured_pairs", "bigint", false, "Pairs whose truth is known."),
+        ("predicted", "double", false, "Mean of what the model says of the measured pairs."),
+        ("observed", "double", false, "The share of the measured pairs that is right. Draws go by it."),
+        (
+            "is_measured",
+            "boolean",
+            false,
+            "30 pairs are measured, or all that there are by labels; or less than one in a hundred of all pairs hangs on the band.",
+        ),
+    ],
+    order: &["band_from"],
+};
+
+const DRAW: TableSpec = TableSpec {
+    name: "identity.draw",
+    description: "Seeded draws of who might be one, by the calibrated probabilities. Empty in mode exact, and where a band of identity.calibration is not measured.",
+    columns: &[
+        ("draw", "bigint", false, "Number of the draw, from 0."),
+        ("customers", "bigint", false, "How many customers there are in this draw."),
+    ],
+    order: &["draw"],
+};
+
+const DRAW_CUSTOMER: TableSpec = TableSpec {
+    name: "identity.draw_customer",
+    description: "How each draw differs from the tables: customers who are not there in it, and those who are there instead.",
+    columns: &[
+        ("draw", "bigint", false, "Number of the draw."),
+        (
+            "customer_id",
+            "text",
+            false,
+            "A customer of the tables, or one of identity.draw_record: an id of the tables, a slash and a number.",
+        ),
+        ("change", "bigint", false, "-1: not there in this draw. 1: there instead."),
+    ],
+    order: &["draw", "customer_id"],
+};
+
+const DRAW_RECORD: TableSpec = TableSpec {
+    name: "identity.draw_record",
+    description: "The records of each customer whom only draws know.",
+    columns: &[
+        ("customer_id", "text", false, "The customer, as identity.draw_customer names it."),
+        ("source_system", "text", false, "The system that holds the record."),
+        ("source_object", "text", false, "The object in that system."),
+        ("record_id", "text", false, "The record's key in its system, as text."),
+    ],
+    order: &["customer_id", "source_system", "source_object", "record_id"],
+};
+
+pub const SPECS: [&TableSpec; 15] = [
+    &RECORD,
+    &XREF,
+    &LINK,
+    &BLOCKED,
+    &EVENT,
+    &REVIEW,
+    &CUT,
+    &HISTORY,
+    &CALIBRATION,
+    &DRAW,
+    &DRAW_CUSTOMER,
+    &DRAW_RECORD,
+    &memory::DIGEST,
+    &memory::SCORED,
+    &memory::WIDE,
+];
 
 impl TableSpec {
     pub fn schema(&self) -> SchemaRef {
@@ -201,6 +295,7 @@ impl TableSpec {
                     let data_type = match *kind {
                         "bigint" => DataType::Int64,
                         "double" => DataType::Float64,
+                        "boolean" => DataType::Boolean,
                         "timestamp" => utc_micros(),
                         _ => DataType::Utf8,
                     };
@@ -226,7 +321,7 @@ const CHUNK: usize = 65_536;
 pub type Rows = (&'static TableSpec, Vec<RecordBatch>);
 
 /// All tables but the events.
-pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
+pub fn rows(resolution: &Resolution, draws: &Draws) -> Result<Vec<Rows>> {
     let records = &resolution.records;
     let record = chunks(records.len(), |range| {
         let part = &records[range];
@@ -249,7 +344,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
             texts(part.iter().map(Record::date_of_birth)),
             Arc::new(TimestampMicrosecondArray::from_iter(part.iter().map(|r| r.first_seen_at)).with_timezone("UTC")),
             texts(part.iter().map(|r| Some(&*r.batch))),
-            Arc::new(Int64Array::from_iter_values(part.iter().map(|r| r.row))),
+            integers(part.iter().map(|r| r.row)),
         ])
     })?;
     let mut by_customer: Vec<usize> = (0..records.len()).collect();
@@ -279,6 +374,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
                 let (left, right) = (&records[l.left], &records[l.right]);
                 Some(if left.first_rank > right.first_rank { &*left.batch } else { &*right.batch })
             })),
+            truths(part.iter().map(|l| draws.is_about(l))),
         ]);
         LINK.batch(columns)
     })?;
@@ -286,7 +382,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
     let blocked = BLOCKED.batch(vec![
         texts(blocked.iter().map(|b| Some(b.kind))),
         texts(blocked.iter().map(|b| Some(b.value.as_str()))),
-        Arc::new(Int64Array::from_iter_values(blocked.iter().map(|b| b.holders as i64))),
+        integers(blocked.iter().map(|b| b.holders as i64)),
     ])?;
     let customer = |record: usize| Some(&*resolution.customers[record]);
     let mut doubtful: Vec<&Link> = resolution.doubtful.iter().collect();
@@ -296,6 +392,7 @@ pub fn rows(resolution: &Resolution) -> Result<Vec<Rows>> {
         let mut columns = weighed(records, part);
         columns.push(texts(part.iter().map(|l| customer(l.left))));
         columns.push(texts(part.iter().map(|l| customer(l.right))));
+        columns.push(truths(part.iter().map(|l| draws.is_about(l))));
         REVIEW.batch(columns)
     })?;
     let mut cut: Vec<&CutLink> = resolution.cuts.iter().collect();
@@ -343,12 +440,51 @@ fn weighed(records: &[Record], pairs: &[&Link]) -> Vec<ArrayRef> {
     columns
 }
 
+/// What the draws tell.
+pub fn draw_rows(resolution: &Resolution, draws: &Draws) -> Result<Vec<Rows>> {
+    let bands = &draws.bands;
+    let edges = |from: usize| doubles((0..bands.len()).map(move |band| EDGES[band + from]));
+    let known = |value: fn(&Band) -> Option<f64>| {
+        Arc::new(Float64Array::from_iter(bands.iter().map(|b| value(&b.measured).map(rounded)))) as ArrayRef
+    };
+    let calibration = CALIBRATION.batch(vec![
+        edges(0),
+        edges(1),
+        integers(bands.iter().map(|b| b.pairs as i64)),
+        integers(bands.iter().map(|b| b.measured.pairs as i64)),
+        known(Band::predicted),
+        known(Band::observed),
+        truths(bands.iter().map(|b| b.is_measured)),
+    ])?;
+    let draw =
+        DRAW.batch(vec![integers(0..draws.customers.len() as i64), integers(draws.customers.iter().copied())])?;
+    let customer = chunks(draws.changes.len(), |range| {
+        let part = &draws.changes[range];
+        DRAW_CUSTOMER.batch(vec![
+            integers(part.iter().map(|c| c.draw.into())),
+            texts(part.iter().map(|c| Some(&*c.customer))),
+            integers(part.iter().map(|c| c.change)),
+        ])
+    })?;
+    let record = chunks(draws.members.len(), |range| {
+        let part: Vec<(&str, &Record)> =
+            draws.members[range].iter().map(|(c, r)| (&**c, &resolution.records[*r as usize])).collect();
+        DRAW_RECORD.batch(vec![
+            texts(part.iter().map(|(c, _)| Some(*c))),
+            texts(part.iter().map(|(_, r)| Some(&*r.system))),
+            texts(part.iter().map(|(_, r)| Some(&*r.object))),
+            texts(part.iter().map(|(_, r)| Some(&*r.id))),
+        ])
+    })?;
+    Ok(vec![(&CALIBRATION, vec![calibration]), (&DRAW, vec![draw]), (&DRAW_CUSTOMER, customer), (&DRAW_RECORD, record)])
+}
+
 /// The history of ids.
 pub fn history_rows(known: &[Known]) -> Result<Rows> {
     let batch = HISTORY.batch(vec![
         texts(known.iter().map(|k| Some(k.customer_id.as_str()))),
         texts(known.iter().map(|k| k.current_customer_id.as_deref())),
-        Arc::new(Int64Array::from_iter_values(known.iter().map(|k| k.run))),
+        integers(known.iter().map(|k| k.run)),
         texts(known.iter().map(|k| Some(k.event.as_str()))),
     ])?;
     Ok((&HISTORY, vec![batch]))
@@ -362,13 +498,21 @@ fn doubles(values: impl Iterator<Item = f64>) -> ArrayRef {
 /// The events table.
 pub fn event_rows(events: &[Event]) -> Result<Rows> {
     let batch = EVENT.batch(vec![
-        Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.run))),
+        integers(events.iter().map(|e| e.run)),
         texts(events.iter().map(|e| Some(e.customer_id.as_str()))),
         texts(events.iter().map(|e| Some(e.event.as_str()))),
         texts(events.iter().map(|e| e.other_customer_id.as_deref())),
         texts(events.iter().map(|e| Some(e.reason.as_str()))),
     ])?;
     Ok((&EVENT, vec![batch]))
+}
+
+fn truths(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from_iter(values.map(Some)))
+}
+
+fn integers(values: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(values))
 }
 
 pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {

@@ -15,7 +15,7 @@ use crate::config::suggest;
 use crate::error::{Diagnostic, Error, Kind, Result};
 
 /// The tables that identity makes.
-pub const IDENTITY_TABLES: [&str; 8] = [
+pub const IDENTITY_TABLES: [&str; 12] = [
     "identity.record",
     "identity.link",
     "identity.customer_xref",
@@ -24,6 +24,10 @@ pub const IDENTITY_TABLES: [&str; 8] = [
     "identity.review",
     "identity.cut_link",
     "identity.id_history",
+    "identity.calibration",
+    "identity.draw",
+    "identity.draw_customer",
+    "identity.draw_record",
 ];
 /// The day table that the project's zone and holidays make.
 pub const CALENDAR: &str = "project.calendar";

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::checks;
 use crate::config::project::{IdentityMode, Object, Project};
-use crate::config::{LINKAGE_FILE, MODEL_FILE, OVERRIDES_FILE};
+use crate::config::{LABELS_FILE, LINKAGE_FILE, MODEL_FILE, OVERRIDES_FILE};
 use crate::error::Result;
 use crate::identity;
 use crate::landing::batch::contract_digest;
@@ -25,7 +25,7 @@ pub fn versions() -> BTreeMap<String, String> {
         ("datafusion", datafusion::DATAFUSION_VERSION),
         ("arrow", arrow::ARROW_VERSION),
         // Raised whenever rows or bytes come out otherwise than before from the same inputs.
-        ("tables", "4"),
+        ("tables", "5"),
     ]
     .into_iter()
     .map(|(name, version)| (name.to_string(), version.to_string()))
@@ -53,7 +53,7 @@ pub fn all(
     let base = digest(versions().iter().flat_map(|(k, v)| [k.as_str(), v.as_str()]));
     let mut out = Fingerprints::new();
     let mut persons: Vec<String> = vec![base.clone(), format!("{:?} {}", project.identity, project.default_country)];
-    let of_identity = [OVERRIDES_FILE, LINKAGE_FILE, MODEL_FILE];
+    let of_identity = [OVERRIDES_FILE, LABELS_FILE, LINKAGE_FILE, MODEL_FILE];
     persons.extend(project.files.iter().filter(|f| of_identity.contains(&f.path.as_str())).map(|f| f.sha256.clone()));
     if project.identity.mode == IdentityMode::Probabilistic {
         persons.push(digest([identity::linkage::model::SHIPPED]));

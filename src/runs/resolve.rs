@@ -16,6 +16,7 @@ use crate::config::project::{IdentityMode, Object, Project};
 use crate::config::{MODEL_FILE, OVERRIDES_FILE};
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::identity::draws::{self, Draws};
 use crate::identity::events::{self, Event, Held};
 use crate::identity::linkage::Settings;
 use crate::identity::linkage::comparisons::Comparisons;
@@ -43,6 +44,7 @@ pub fn task(
     let reads = persons.iter().map(|o| source(site, o)).collect();
     let (site, max_holders, country) = (site.clone(), project.identity.max_holders, project.default_country.clone());
     let (way, decisions, stated) = (way(project)?, project.decisions.clone(), Stated::of(project));
+    let (labels, wanted) = (project.labels.clone(), project.identity.draws);
     let special: Special = Box::pin(async move {
         let began = Instant::now();
         let mut records = Vec::new();
@@ -57,18 +59,21 @@ pub fn task(
             Some(_) if !site.full_refresh => past(&site).await?,
             _ => Past::default(),
         };
-        let resolution = tokio::task::spawn_blocking(move || match way {
-            None => Ok(exact::resolve(records, max_holders, &decisions)),
+        let (resolution, draws) = tokio::task::spawn_blocking(move || match way {
+            None => Ok::<_, Error>((exact::resolve(records, max_holders, &decisions), Draws::default())),
             Some((model, settings)) => {
                 let engine = fingerprint::digest(fingerprint::versions().iter().flat_map(|(k, v)| [k.as_str(), v]));
-                probable::resolve(records, max_holders, &decisions, &(model, settings, stated), &past, &engine)
+                let way = (model, settings, stated);
+                let resolution = probable::resolve(records, max_holders, &decisions, &way, &past, &engine)?;
+                let draws = draws::draw(&resolution, &labels, wanted);
+                Ok((resolution, draws))
             }
         })
         .await
         .map_err(|e| Error::failed(format!("identity stopped: {e}")))??;
         let idle = resolution.unknown.iter().map(|line| format!("{OVERRIDES_FILE}:{line}{IDLE}"));
         site.with_yield(|y| y.warnings.extend(idle));
-        publish(&site, &resolution).await?;
+        publish(&site, &resolution, &draws).await?;
         let seconds = began.elapsed().as_secs_f64();
         site.with_yield(|y| y.stages.push(StageRecord { name: "identity".into(), seconds, rows: Some(count) }));
         Ok(())
@@ -124,8 +129,9 @@ pub fn settings(project: &Project) -> Result<Settings> {
     Ok(settings)
 }
 
-async fn publish(site: &Site, resolution: &Resolution) -> Result<()> {
-    let mut all = identity_tables::rows(resolution)?;
+async fn publish(site: &Site, resolution: &Resolution, draws: &Draws) -> Result<()> {
+    let mut all = identity_tables::rows(resolution, draws)?;
+    all.extend(identity_tables::draw_rows(resolution, draws)?);
     let events = events(site, resolution).await?;
     all.push(identity_tables::event_rows(&events)?);
     let today = resolution.customers.iter().map(|c| &**c).collect();

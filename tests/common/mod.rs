@@ -33,6 +33,24 @@ pub fn command(project: &Path) -> Command {
     command
 }
 
+/// The sample's project in mode probabilistic, with these extracts, in a folder of its own.
+pub fn probabilistic(extracts: &Path) -> TempDir {
+    let folder = folder();
+    for part in ["pipelines", "sql"] {
+        copy_folder(&repository().join(part), &folder.path().join(part));
+    }
+    let project = fs::read_to_string(repository().join("uramaki.yaml")).expect("the project file");
+    let project = project.replace("mode: exact", "mode: probabilistic").replace("drop: testdata/drop", "drop: drop");
+    write(&folder.path().join("uramaki.yaml"), project.as_bytes());
+    copy_folder(extracts, &folder.path().join("drop"));
+    folder
+}
+
+/// Tells a project who is who.
+pub fn labelled(project: &Path, people: &Path) {
+    fs::copy(people, project.join("identity-labels.csv")).expect("the labels");
+}
+
 /// What a command said, and how it ended.
 #[derive(Debug, Clone)]
 pub struct Ran {

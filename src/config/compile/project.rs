@@ -15,6 +15,7 @@ use crate::error::Diagnostic;
 
 const DEFAULT_PARTITIONS: usize = 4;
 const DEFAULT_MAX_HOLDERS: u64 = 20;
+const DEFAULT_DRAWS: u32 = 100;
 const DEFAULT_COUNTRY: &str = "DE";
 /// The parameters that the engine itself sets.
 const RESERVED_SETTINGS: [&str; 2] = ["as_of", "time_zone"];
@@ -89,6 +90,7 @@ pub fn project(
                 Some(IdentityModeYaml::Probabilistic) => IdentityMode::Probabilistic,
             },
             max_holders: yaml.identity.max_holders.unwrap_or(DEFAULT_MAX_HOLDERS),
+            draws: yaml.identity.draws.unwrap_or(DEFAULT_DRAWS),
         },
         settings,
         partitions: yaml.partitions.unwrap_or(DEFAULT_PARTITIONS),

@@ -225,7 +225,7 @@ mod tests {
         for (comparisons, pairs) in [(json!({}), 1), (json!({"city": {"ignore": true}}), 0)] {
             let (data, mut settings) = prepared(columns, comparisons);
             settings.rules = vec![vec![crate::config::linkage::Part::City]];
-            let found: u64 = super::super::blocks(&data, &settings).reports.iter().map(|r| r.pairs).sum();
+            let found: u64 = super::super::blocks(&data, &settings, None).reports.iter().map(|r| r.pairs).sum();
             assert_eq!(found, pairs);
         }
         // A name that is left out tells nothing together with the other either.

@@ -30,6 +30,41 @@ pub struct Evaluation {
     pub clusters: Quality,
 }
 
+/// Where bands of probability begin, and the last one ends.
+pub const EDGES: [f64; 10] = [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1.0];
+pub const BANDS: usize = EDGES.len() - 1;
+
+/// The band of a probability; 1 belongs to the last one.
+pub fn band(probability: f64) -> usize {
+    EDGES[1..BANDS].partition_point(|edge| *edge <= probability)
+}
+
+/// Pairs of a band of which it is known whether they are right.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Band {
+    pub pairs: u64,
+    pub right: u64,
+    sum: f64,
+}
+
+impl Band {
+    pub fn count(&mut self, probability: f64, is_right: bool) {
+        self.pairs += 1;
+        self.right += u64::from(is_right);
+        self.sum += probability;
+    }
+
+    /// The mean of what the model says of them.
+    pub fn predicted(&self) -> Option<f64> {
+        (self.pairs > 0).then(|| self.sum / self.pairs as f64)
+    }
+
+    /// The share that is right.
+    pub fn observed(&self) -> Option<f64> {
+        (self.pairs > 0).then(|| self.right as f64 / self.pairs as f64)
+    }
+}
+
 /// Each record's cluster and its entity, as numbers.
 pub fn evaluate(records: &[(u32, u32)]) -> Evaluation {
     let sizes = |of: fn(&(u32, u32)) -> u64| -> HashMap<u64, u64> {
