@@ -90,7 +90,7 @@ fn the_first_run_and_the_second() {
 
     quarantined: nothing
 
-    built: 14 of 14 tables have a new version
+    built: 17 of 17 tables have a new version
       marts.customer_total                         2 rows  version 0 (new)
 
     checks: 14 made, no error, 0 warned (0 rows)
@@ -195,8 +195,14 @@ fn one_run_shown() {
         identity/link/part-[digest].parquet
       identity.record                               3 rows  version 1, made in this run
         identity/record/part-[digest].parquet
+      identity.record_digest                        0 rows  version 0, of run 1
+        identity/record_digest/part-[digest].parquet
       identity.review                               0 rows  version 0, of run 1
         identity/review/part-[digest].parquet
+      identity.scored_pair                          0 rows  version 0, of run 1
+        identity/scored_pair/part-[digest].parquet
+      identity.wide_block                           0 rows  version 0, of run 1
+        identity/wide_block/part-[digest].parquet
       marts.customer_total                          2 rows  version 1, made in this run
         marts/customer_total/part-[digest].parquet
       warehouse.fct_order                           4 rows  version 1, made in this run

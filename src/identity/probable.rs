@@ -121,7 +121,7 @@ fn is_guest(record: &Record) -> bool {
 pub fn fit(records: &[Record], stated: &Stated, settings: &Settings, model: Model) -> Result<(Prepared, Model)> {
     let mut data = prepare(records, stated, settings);
     let model = linkage::fit(&mut data, model, settings)
-        .map_err(|e| Error::config(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN))?;
+        .map_err(|e| Error::failed(format!("{MODEL_FILE} does not fit the records: {e}")).hint(TRAIN))?;
     Ok((data, model))
 }
 

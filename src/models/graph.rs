@@ -15,7 +15,7 @@ use crate::config::suggest;
 use crate::error::{Diagnostic, Error, Kind, Result};
 
 /// The tables that identity makes.
-pub const IDENTITY_TABLES: [&str; 12] = [
+pub const IDENTITY_TABLES: [&str; 15] = [
     "identity.record",
     "identity.link",
     "identity.customer_xref",
@@ -28,6 +28,9 @@ pub const IDENTITY_TABLES: [&str; 12] = [
     "identity.draw",
     "identity.draw_customer",
     "identity.draw_record",
+    "identity.record_digest",
+    "identity.scored_pair",
+    "identity.wide_block",
 ];
 /// The day table that the project's zone and holidays make.
 pub const CALENDAR: &str = "project.calendar";

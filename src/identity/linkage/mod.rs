@@ -167,12 +167,13 @@ fn may_pair(sources: &[u32]) -> impl Fn(u32, u32) -> bool + Sync {
 /// Links and clusters the records by a model whose shares they have taken.
 pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Settings, given: &Given) -> Linked {
     let scorer = Scorer::new(model);
-    let (mut pairs, new_pairs) = score(data, &blocks, &scorer, given);
+    let (mut pairs, new_pairs, recalled) = score(data, &blocks, &scorer, given);
     for (report, new) in blocks.reports.iter_mut().zip(new_pairs) {
         report.new_pairs = new;
     }
     pairs.par_sort_unstable_by(Pair::stronger);
-    tracing::debug!(pairs = pairs.len(), "pairs are scored");
+    let compared = blocks.reports.iter().map(|r| r.new_pairs).sum::<u64>() - recalled;
+    tracing::debug!(compared, recalled, pairs = pairs.len(), "pairs are scored");
     let context = Context {
         data,
         scorer: &scorer,
@@ -251,17 +252,18 @@ pub fn rounded(value: f64) -> f64 {
 /// Pieces that records are scored in: their number is fixed, so that results come in one order.
 const PIECES: usize = 256;
 
-fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (Vec<Pair>, Vec<u64>) {
+/// The pairs that are likely enough, how many pairs each rule found first, and how many of them an earlier run had compared.
+fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (Vec<Pair>, Vec<u64>, u64) {
     let piece = data.records.div_ceil(PIECES).max(1);
     let rules = blocks.reports.len();
     let may_pair = may_pair(&given.sources);
-    let scored: Vec<(Vec<Pair>, Vec<u64>)> = (0..PIECES)
+    let scored: Vec<(Vec<Pair>, Vec<u64>, u64)> = (0..PIECES)
         .into_par_iter()
         // A thread's pieces share what was seen: each record asks once.
         .map_init(
             || vec![u32::MAX; data.records],
             |seen, p| {
-                let (mut found, mut new) = (Vec::new(), vec![0; rules]);
+                let (mut found, mut new, mut recalled) = (Vec::new(), vec![0; rules], 0);
                 let mut pair = vec![NOTHING; data.fields.len()];
                 for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
                     let recall = given.recall.as_ref().filter(|r| r.is_same(right as u32));
@@ -278,6 +280,7 @@ fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (V
                             by: By::Model,
                         };
                         if let Some(recall) = recall.filter(|r| r.is_same(left) && !blocks.was_wide(block)) {
+                            recalled += 1;
                             found.extend(recall.pair(left, right as u32).map(|(p, w)| keep(p, w)));
                             return;
                         }
@@ -292,17 +295,18 @@ fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (V
                         }
                     });
                 }
-                (found, new)
+                (found, new, recalled)
             },
         )
         .collect();
     let mut new = vec![0; rules];
-    let mut pairs = Vec::new();
-    for (found, counted) in scored {
+    let (mut pairs, mut recalled) = (Vec::new(), 0);
+    for (found, counted, known) in scored {
         pairs.extend(found);
+        recalled += known;
         for (sum, one) in new.iter_mut().zip(counted) {
             *sum += one;
         }
     }
-    (pairs, new)
+    (pairs, new, recalled)
 }
