@@ -263,11 +263,13 @@ impl Context<'_> {
                 see(&pair, organisations);
                 look.organisations &= organisations;
                 for (best, one) in look.best.iter_mut().zip(&pair) {
+                    let generations = best.generations.max(one.generations);
                     if one.level != MISSING
                         && (best.level == MISSING || (one.level, one.share) < (best.level, best.share))
                     {
                         *best = *one;
                     }
+                    best.generations = generations;
                 }
             }
         }

@@ -137,13 +137,30 @@ pub fn first_different(kind: FieldType) -> usize {
 pub struct Likeness {
     pub level: u8,
     pub share: f64,
+    /// Of given names: whether a generation is told.
+    pub generations: Generations,
+}
+
+/// What two records tell of generations: Jr., Sr., III.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Generations {
+    #[default]
+    Untold,
+    /// By one, or the same by both: there is a relative of that name.
+    Told,
+    /// Two that are not one.
+    Other,
 }
 
 /// Nothing to compare.
-pub const NOTHING: Likeness = Likeness { level: MISSING, share: 1.0 };
+pub const NOTHING: Likeness = at(MISSING);
 
-fn at(level: u8) -> Likeness {
-    Likeness { level, share: 1.0 }
+const fn at(level: u8) -> Likeness {
+    shared(level, 1.0)
+}
+
+const fn shared(level: u8, share: f64) -> Likeness {
+    Likeness { level, share, generations: Generations::Untold }
 }
 
 /// Compares two records in all fields. `out` has a place for each.
@@ -164,7 +181,7 @@ pub fn begin(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
             if l == NONE || r == NONE {
                 NOTHING
             } else if l == r {
-                Likeness { level: 0, share: field.share[l as usize] }
+                shared(0, field.share[l as usize])
             } else if differs(field, l, r) {
                 at(first_different(field.kind) as u8)
             } else {
@@ -242,7 +259,7 @@ fn of_mailboxes(data: &Prepared, field: &Field, a: usize, b: usize, like: Likene
     let numbered = !p.is_empty() && !q.is_empty();
     if like.level == EMAIL_DIFFERENT {
         return match (of_names, p == q) {
-            (true, true) => Likeness { level: EMAIL_NUMBER, share: number_share(p) },
+            (true, true) => shared(EMAIL_NUMBER, number_share(p)),
             (true, false) if !one_edit(p, q) => at(EMAIL_OTHER_NUMBER),
             _ => like,
         };
@@ -285,7 +302,7 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
             return NOTHING;
         }
         return if l == r {
-            Likeness { level: 0, share: field.share[l as usize] }
+            shared(0, field.share[l as usize])
         } else {
             unequal(field, l as usize, r as usize)
         };
@@ -295,7 +312,7 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
     for l in left {
         for r in right {
             let like = if l == r {
-                Likeness { level: 0, share: field.share[*l as usize] }
+                shared(0, field.share[*l as usize])
             } else {
                 unequal(field, *l as usize, *r as usize)
             };
@@ -323,7 +340,7 @@ pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
                 return at(EMAIL_DIFFERENT);
             }
             if !a.part.is_empty() && a.part == b.part {
-                return Likeness { level: 1, share: field.part_share[l] };
+                return shared(1, field.part_share[l]);
             }
             if one_edit(&a.text, &b.text) {
                 return at(EMAIL_CLOSE);
@@ -374,11 +391,6 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     let (ga, gb, fa, fb) = (id(a, data.given), id(b, data.given), id(a, data.family), id(b, data.family));
     let mut g = name(given, ga, gb);
     let mut f = name(family, fa, fb);
-    let (ja, jb) = (data.generation[a], data.generation[b]);
-    if ja != 0 && jb != 0 && ja != jb && g.level != MISSING {
-        // Father and son.
-        g = at(5);
-    }
     // Where neither fits as it stands, the other way round may.
     if (g.level == MISSING || g.level >= 3)
         && (f.level == MISSING || f.level >= 3)
@@ -399,9 +411,9 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
                 [a, b].iter().filter(|v| **v != NONE).map(|v| field.share[*v as usize]).fold(0.0, f64::max)
             };
             let equal = alike.0.unwrap_or(0).min(alike.1.unwrap_or(2)) == 2;
-            g = Likeness { level: 4, share: share(given, ga, gb) };
+            g = shared(4, share(given, ga, gb));
             f = match alike {
-                (Some(_), Some(_)) if equal => Likeness { level: 0, share: share(family, fa, fb) },
+                (Some(_), Some(_)) if equal => shared(0, share(family, fa, fb)),
                 (Some(_), Some(_)) => at(2),
                 _ => NOTHING,
             };
@@ -412,6 +424,11 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         let both = data.both.share[data.both.first(a) as usize];
         f.share = f.share.max(both / g.share);
     }
+    g.generations = match (data.generation[a], data.generation[b]) {
+        (0, 0) => Generations::Untold,
+        (x, y) if x != 0 && y != 0 && x != y => Generations::Other,
+        _ => Generations::Told,
+    };
     out[data.given] = g;
     out[data.family] = f;
 }
@@ -421,7 +438,7 @@ fn name(field: &Field, l: u32, r: u32) -> Likeness {
         return NOTHING;
     }
     if l == r {
-        return Likeness { level: 0, share: field.share[l as usize] };
+        return shared(0, field.share[l as usize]);
     }
     let last = if field.kind == FieldType::GivenName { 5 } else { 4 };
     if differs(field, l, r) {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{self, Likeness, MISSING, UNKNOWN};
+use super::compare::{self, Generations, Likeness, MISSING, UNKNOWN};
 use super::fields::{Entity, FieldType};
 use super::table::{DESK_SHARE, Field, Prepared};
 
@@ -180,6 +180,11 @@ pub struct Scorer {
 /// A share that nothing falls below: one value among all pairs of a very large company.
 const LEAST: f64 = 1e-9;
 
+/// Of two of a family, one of whom is called Jr. or Sr., so many have one given name.
+const NAMED_AFTER: f64 = 0.5;
+/// Of one person's records that tell a generation, so many tell another.
+const WRONG_GENERATION: f64 = 0.01;
+
 impl Scorer {
     pub fn new(model: &Model) -> Scorer {
         let levels: Vec<Vec<(f64, f64, bool)>> = model
@@ -289,6 +294,10 @@ impl Scorer {
         if self.are_namesakes(best) {
             self.expect_namesakes(&mut ratios);
         }
+        if let Some((given, _)) = self.names {
+            let (level, tries) = (best[given], tries[given]);
+            self.tell_generations(level, tries, of_organisations, &mut ratios);
+        }
         let one = self.kinds[SAME] * ratios[SAME] + self.kinds[MOVED] * ratios[MOVED];
         let others: f64 = (2..STRANGERS).map(|k| self.kinds[k] * ratios[k]).sum::<f64>() + self.kinds[STRANGERS];
         Score { probability: one / (one + others), weight: self.weight(&ratios) }
@@ -370,7 +379,30 @@ impl Scorer {
         if self.are_namesakes(pair) {
             self.expect_namesakes(&mut ratios);
         }
+        if let Some((given, _)) = self.names {
+            self.tell_generations(pair[given], 1.0, of_organisations, &mut ratios);
+        }
         ratios
+    }
+
+    /// Who is called Jr. or Sr. has a parent or child of the same name: in such a family, equal names tell little. And two generations are two people.
+    fn tell_generations(&self, given: Likeness, tries: f64, of_organisations: bool, ratios: &mut [f64; STRANGERS]) {
+        if given.generations == Generations::Untold || given.level == MISSING {
+            return;
+        }
+        let (place, _) = self.names.unwrap_or_default();
+        let (m, u, by_share) = self.levels[place][given.level as usize];
+        let u = if by_share { given.share.max(LEAST) } else { u };
+        let ratio = m / (u * tries).min(u.max(m));
+        let of = |s: f64| s * ratio + (1.0 - s);
+        for kind in [HOUSEHOLD, KIN] {
+            ratios[kind] *= of(NAMED_AFTER) / of(self.shared[usize::from(of_organisations)][kind][place]);
+        }
+        if given.generations == Generations::Other {
+            for kind in [SAME, MOVED] {
+                ratios[kind] *= WRONG_GENERATION;
+            }
+        }
     }
 
     /// Whether both have the same family name, and forms of one given name. (How common equal names are together is known, see `full_names`.)

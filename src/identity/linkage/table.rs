@@ -468,9 +468,23 @@ fn all_of(columns: &[&Column], n: usize, form: impl Fn(&str, usize) -> Option<St
         .collect()
 }
 
+/// What a name lacks, the whole name may have. One word alone, which stands in both, is not its holder's other name too.
+fn complete(name: &mut text::Name, whole: text::Name) {
+    if name.given.is_empty() && name.family.is_empty() {
+        *name = whole;
+        return;
+    }
+    if name.given.is_empty() && whole.given != name.family {
+        name.given = whole.given;
+    } else if name.family.is_empty() && whole.family != name.given {
+        name.family = whole.family;
+    }
+    name.generation = name.generation.take().or(whole.generation);
+}
+
 type Names = (Vec<Vec<String>>, Vec<Vec<String>>, Vec<u8>);
 
-/// Given and family names: of their own columns where they say something, else of the whole name.
+/// Given and family names: of their own columns where they say something; what they lack, of the whole name.
 fn names(table: &Table, n: usize) -> Names {
     let column = |kind: FieldType| table.columns.iter().filter(|c| c.kind == kind).collect::<Vec<_>>();
     let (given, family, full) =
@@ -483,16 +497,13 @@ fn names(table: &Table, n: usize) -> Names {
         .into_par_iter()
         .map(|i| {
             let (g, f) = (text(&given, i), text(&family, i));
-            if g.is_empty() && f.is_empty() {
-                return full
-                    .iter()
-                    .find_map(|c| known(c.values[i].as_deref()))
-                    .map(text::full_name)
-                    .unwrap_or_default();
-            }
             let mut name = text::Name::default();
             text::part_of_name(&g, &mut name, true);
             text::part_of_name(&f, &mut name, false);
+            if name.given.is_empty() || name.family.is_empty() {
+                let whole = full.iter().find_map(|c| known(c.values[i].as_deref()));
+                complete(&mut name, whole.map(text::full_name).unwrap_or_default());
+            }
             name
         })
         .collect();

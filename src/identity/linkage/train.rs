@@ -18,9 +18,11 @@ const RANDOM_PAIRS: u64 = 500_000;
 /// Pairs of blocks that m is estimated from.
 const TRAINING_PAIRS: u64 = 400_000;
 /// Pairs that the expectations before data weigh as much as.
-const PRIOR_PAIRS: f64 = 40.0;
+const PRIOR_PAIRS: f64 = 200.0;
 /// And this share of the pairs that were seen.
 const PRIOR_SHARE: f64 = 0.1;
+/// What is expected of the kinds' shares weighs as much as so many records: of a hundred records, hardly a household is seen, but there may be some.
+const PRIOR_RECORDS: f64 = 100.0;
 /// Most pairs of one person that live in two places, for each that lives in one.
 const MOST_MOVED: f64 = 0.5;
 /// Most pairs of one person that differ in a field which both have.
@@ -241,7 +243,7 @@ fn likely(model: &mut Model, scorer: &Scorer, blocked: &Sample, pairs: f64, n: f
     let sums = total(model, parts.into_iter().map(|p| p.0).collect());
     let first = first_kinds(n, pairs);
     for kind in 0..STRANGERS {
-        let prior = first[kind] * pairs * 0.02 + 1.0;
+        let prior = first[kind] * pairs * (PRIOR_RECORDS / n).clamp(0.02, 1.0) + 1.0;
         model.kinds[kind] = ((kinds[kind] * blocked.each + prior) / pairs).min(0.4);
     }
     // People move, but most records of one person show where they live now.
