@@ -122,7 +122,7 @@ fn the_first_run_and_the_second() {
     quarantined: 1 row (uramaki quarantine list)
       shop/orders                 bad_decimal 1
 
-    built: 5 of 14 tables have a new version
+    built: 5 of 17 tables have a new version
       marts.customer_total                         2 rows  version 1 (changed)
 
     checks: 14 made, no error, 0 warned (0 rows)
