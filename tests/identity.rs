@@ -323,7 +323,7 @@ fn a_night_compares_what_is_new_and_finds_what_a_whole_comparison_finds() {
     assert!(compared > 0 && recalled == 0, "{compared} compared, {recalled} recalled");
     for night in ["2026-11-19", "2026-11-20"] {
         let [compared, recalled] = run(&["--as-of", night]);
-        assert!(compared > 0 && recalled > 4 * compared, "{night}: {compared} compared, {recalled} recalled");
+        assert!(recalled > 1_000.max(4 * compared), "{night}: {compared} compared, {recalled} recalled");
         let nightly = contents(&last_manifest(&project.path().join("warehouse")));
         let [_, recalled] = run(&["--full-refresh", "--as-of", night]);
         assert_eq!(recalled, 0, "a full refresh uses nothing of an earlier run");

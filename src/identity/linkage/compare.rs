@@ -211,7 +211,7 @@ pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
             continue;
         }
         if data.by_domain && of_one_domain(field, a, b) {
-            out[place] = Likeness { level: 0, share: DESK_SHARE };
+            out[place] = Likeness { level: 0, share: DESK_SHARE, ..NOTHING };
             continue;
         }
         let (l, r) = (data.id(a, place) as usize, data.id(b, place) as usize);
@@ -260,7 +260,7 @@ fn of_mailboxes(data: &Prepared, field: &Field, a: usize, b: usize, like: Likene
     if like.level == EMAIL_DIFFERENT {
         return match (of_names, p == q) {
             (true, true) => shared(EMAIL_NUMBER, number_share(p)),
-            (true, false) if !one_edit(p, q) => at(EMAIL_OTHER_NUMBER),
+            (true, false) => at(EMAIL_OTHER_NUMBER),
             _ => like,
         };
     }
@@ -275,7 +275,7 @@ fn of_mailboxes(data: &Prepared, field: &Field, a: usize, b: usize, like: Likene
         like
     } else if !numbered || p == q {
         NOTHING
-    } else if of_names && p.len().min(q.len()) >= 2 && !one_edit(p, q) {
+    } else if of_names && p.len().min(q.len()) >= 2 {
         at(EMAIL_OTHER_NUMBER)
     } else {
         at(EMAIL_DIFFERENT)
@@ -301,21 +301,14 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
         if l == NONE || r == NONE {
             return NOTHING;
         }
-        return if l == r {
-            shared(0, field.share[l as usize])
-        } else {
-            unequal(field, l as usize, r as usize)
-        };
+        return if l == r { shared(0, field.share[l as usize]) } else { unequal(field, l as usize, r as usize) };
     }
     let (left, right) = (field.of(a), field.of(b));
     let mut found = NOTHING;
     for l in left {
         for r in right {
-            let like = if l == r {
-                shared(0, field.share[*l as usize])
-            } else {
-                unequal(field, *l as usize, *r as usize)
-            };
+            let like =
+                if l == r { shared(0, field.share[*l as usize]) } else { unequal(field, *l as usize, *r as usize) };
             if found.level == MISSING || (like.level, like.share) < (found.level, found.share) {
                 found = like;
             }
