@@ -10,7 +10,6 @@
     money: many({ style: "currency", currency: "EUR" }),
     count: many({ maximumFractionDigits: 0 }),
   };
-  const axes = { ...writers, money: many({ style: "currency", currency: "EUR", maximumFractionDigits: 0, notation: "compact" }) };
   const write = (unit, value) => (value === null || value === undefined ? "–" : (writers[unit] || writers.number).format(value));
   const escape = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const lines = (...parts) => parts.filter(Boolean).map(escape).join("<br>");
@@ -55,7 +54,8 @@
   });
 
   const kinds = {
-    trend(s, t) {
+    trend(s, t, narrow) {
+      const most = Math.max(...s.values.filter((v) => v !== null));
       const last = s.values.length - 1;
       const open = s.open ? last : -1;
       const main = s.values.map((v, at) => (at === open ? null : v));
@@ -66,8 +66,8 @@
         tooltip: { trigger: "axis", axisPointer: { lineStyle: { color: t.soft } },
           formatter: (points) => lines(s.x[points[0].dataIndex], `${s.name}: ${write(s.unit, s.values[points[0].dataIndex])}`) },
         xAxis: category(t, s.x, { boundaryGap: false, axisLine: { show: true, lineStyle: { color: t.rule } },
-          axisLabel: label(t, { hideOverlap: true, showMaxLabel: true, alignMaxLabel: "right", alignMinLabel: "left", interval: (at) => (last - at) % 6 === 0 }) }),
-        yAxis: { type: "value", min: 0, splitNumber: 3, splitLine: { lineStyle: { color: t.faint } }, axisLabel: label(t, { formatter: (v) => write(s.unit, v) }) },
+          axisLabel: label(t, { hideOverlap: true, showMaxLabel: true, alignMaxLabel: "right", alignMinLabel: "left", interval: (at) => (last - at) % (narrow ? 12 : 6) === 0 }) }),
+        yAxis: { type: "value", min: 0, max: s.unit === "share" && most > 0.8 ? 1 : null, splitNumber: 3, splitLine: { lineStyle: { color: t.faint } }, axisLabel: label(t, { formatter: (v) => write(s.unit, v) }) },
         series: [
           { type: "line", data: main, showSymbol: false, lineStyle: { color: t.line, width: 2.5 }, itemStyle: { color: t.line }, areaStyle: { color: t.line, opacity: 0.08 }, emphasis: { disabled: true } },
           { type: "line", data: tail.map((value, at) => ({ value, ...marks(at) })), symbol: "circle", lineStyle: { color: t.line, width: 2, type: [3, 4] }, emphasis: { disabled: true } },
@@ -81,15 +81,14 @@
         const fill = c[2] === null ? t.faint : shade(t.hot, c[2] / most);
         const ink = c[2] === null ? t.soft : readable(fill);
         return { value: c, itemStyle: { color: fill, borderColor: t.card, borderWidth: 3, borderRadius: 6 },
-          label: { formatter: narrow ? `{a|${c[3]}}\n{b|${c[4]}}` : `{a|${c[3]}}\n{b|${c[4]}}`,
+          label: { formatter: `{a|${c[3]}}\n{b|${c[4]}}`,
             rich: { a: { color: ink, fontSize: narrow ? 13 : 17, fontWeight: 600, lineHeight: narrow ? 17 : 22 }, b: { color: ink, fontSize: narrow ? 10.5 : 12.5, lineHeight: 15 } } } };
       });
-      const title = { nameTextStyle: label(t), nameGap: 8 };
       return {
         grid: { left: 4, right: 4, top: 40, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
         tooltip: { formatter: ({ value: c }) => lines(`${s.names[c[1]]} → ${s.names[c[0]]}`, `${c[3]} ${s.words[0]}`, `${c[4]} ${s.words[1]}`, `${c[5]}× ${s.words[2]}`) },
-        xAxis: category(t, s.names, { position: "top", axisLabel: label(t, { color: t.ink, fontSize: narrow ? 11 : 13, interval: 0, formatter: (name) => (narrow ? name : `${s.to} ${name}`) }) }),
-        yAxis: category(t, s.names, { inverse: true, ...title, axisLabel: label(t, { color: t.ink, fontSize: narrow ? 11 : 13, formatter: (name) => (narrow ? name : `${s.from} ${name}`) }) }),
+        xAxis: category(t, s.names, { position: "top", axisLabel: label(t, { color: t.ink, fontSize: narrow ? 11.5 : 13, interval: 0, rotate: narrow ? 38 : 0, formatter: (name) => (narrow ? name : `${s.to} ${name}`) }) }),
+        yAxis: category(t, s.names, { inverse: true, axisLabel: label(t, { color: t.ink, fontSize: narrow ? 11 : 13, formatter: (name) => (narrow ? name : `${s.from} ${name}`) }) }),
         series: [{ type: "heatmap", data, label: { show: true }, emphasis: { itemStyle: { borderColor: t.ink, borderWidth: 2 } } }],
       };
     },
@@ -110,25 +109,27 @@
       };
     },
 
+    // Bars and line have one scale: a bar is as long as its step of the line. The amounts stand in a column of their own.
     pareto(s, t, narrow) {
+      const sum = s.values.reduce((all, v) => all + (v || 0), 0);
+      const whole = Math.max(s.line ? sum : Math.max(...s.values.map((v) => v || 0)), 0.01);
       const series = [{
-        type: "bar", data: s.values, barMaxWidth: 22, itemStyle: { color: t.bar, borderRadius: [0, 4, 4, 0] },
-        label: { show: true, position: "right", color: t.ink, fontSize: 12, formatter: (p) => write(s.unit, p.value) }, emphasis: { disabled: true },
+        type: "bar", data: s.values.map((v) => (v || 0) / whole), barMaxWidth: 22, itemStyle: { color: t.bar, borderRadius: [0, 4, 4, 0] }, emphasis: { disabled: true },
       }];
-      const value = (max) => ({ type: "value", min: 0, max, axisLabel: { show: false }, splitLine: { show: false }, axisLine: { show: false } });
       if (s.line) {
-        series[0].label.backgroundColor = t.card;
-        series[0].label.padding = [1, 3];
-        series.push({ type: "line", xAxisIndex: 1, data: s.line, symbol: "circle", symbolSize: 7, lineStyle: { color: t.second, width: 2 }, itemStyle: { color: t.second }, z: 1, emphasis: { disabled: true } });
+        series.push({ type: "line", data: s.line, symbol: "circle", symbolSize: 7, lineStyle: { color: t.second, width: 2 }, itemStyle: { color: t.second, borderColor: t.card, borderWidth: 1 }, z: 5, emphasis: { disabled: true } });
       }
-      const most = Math.max(...s.values.map((v) => v || 0), 0.01);
+      const money = s.values.map((v) => write(s.unit, v));
       return {
-        grid: { left: 4, right: narrow ? 8 : 16, top: s.line ? 24 : 8, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        grid: { left: 4, right: 4, top: 8, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
         tooltip: { trigger: "axis", axisPointer: { type: "shadow", shadowStyle: { color: t.faint, opacity: 0.6 } },
-          formatter: (points) => { const at = points[0].dataIndex; return lines(s.names[at], `${s.word}: ${write(s.unit, s.values[at])}`, s.line && `${s.lineWord}: ${write("share", s.line[at])}`); } },
-        yAxis: category(t, s.names, { inverse: true, axisLabel: label(t, { color: t.ink, fontSize: 12.5, width: narrow ? 116 : 170, overflow: "break", lineHeight: 15 }) }),
-        xAxis: [value(most * (s.line ? 1.3 : 1.34)), ...(s.line ? [{ ...value(1.02), position: "top", interval: 0.5, axisLabel: label(t, { formatter: (v) => (v > 1 ? "" : write("share", v)) }), splitLine: { show: true, lineStyle: { color: t.faint } } }] : [])],
-        series,
+          formatter: (points) => { const at = points[0].dataIndex; return lines(s.names[at], `${s.word}: ${money[at]}`, s.line && `${s.lineWord}: ${write("share", s.line[at])}`); } },
+        yAxis: [
+          category(t, s.names, { inverse: true, axisLabel: label(t, { color: t.ink, fontSize: narrow ? 11.5 : 12.5, width: narrow ? 96 : 165, overflow: "break", lineHeight: 15, interval: 0 }) }),
+          category(t, money, { inverse: true, position: "right", axisLabel: label(t, { color: t.ink, interval: 0 }), axisPointer: { show: false } }),
+        ],
+        xAxis: { type: "value", min: 0, max: 1, interval: 0.5, axisLine: { show: false }, axisLabel: label(t, { show: !!s.line, formatter: (v) => write("share", v) }), splitLine: { show: !!s.line, lineStyle: { color: t.faint } } },
+        series: [...series, { type: "bar", yAxisIndex: 1, data: [], silent: true }],
       };
     },
 

@@ -11,6 +11,8 @@ use crate::error::Result;
 struct Measure {
     column: &'static str,
     unit: Unit,
+    /// A state, true at any moment; else counted over a month, which has to be over first.
+    state: bool,
     name: [&'static str; 2],
     note: [&'static str; 2],
     parts: [(&'static str, [&'static str; 2]); 2],
@@ -20,6 +22,7 @@ const MEASURES: [Measure; 4] = [
     Measure {
         column: "one_department_share",
         unit: Unit::Share,
+        state: true,
         name: ["Customers known to one system only", "Kundschaft, die nur ein System kennt"],
         note: [
             "Share of all known customers, at the end of the month. Of them the company sees one side only.",
@@ -33,6 +36,7 @@ const MEASURES: [Measure; 4] = [
     Measure {
         column: "handoffs_per_journey",
         unit: Unit::Number(2),
+        state: false,
         name: ["Hand-offs per journey", "Übergaben je Reise"],
         note: [
             "How often a matter passed from one department to another, per journey of the month.",
@@ -43,6 +47,7 @@ const MEASURES: [Measure; 4] = [
     Measure {
         column: "repeat_contact_share",
         unit: Unit::Share,
+        state: false,
         name: ["Contacts that are repeats", "Kontakte, die Wiederholungen sind"],
         note: [
             "Contacts of a customer who had contacted the company shortly before.",
@@ -53,6 +58,7 @@ const MEASURES: [Measure; 4] = [
     Measure {
         column: "friction_per_100_customers",
         unit: Unit::Number(1),
+        state: false,
         name: ["Frictions per 100 active customers", "Reibungen je 100 aktive Kunden"],
         note: [
             "Failures of the company's own processes that reached customers active in the month.",
@@ -113,14 +119,13 @@ async fn keys(published: &Published, language: Language) -> Result<Vec<Key>> {
     let mut keys = Vec::new();
     if let Some(silo) = silo(published).await? {
         let complete = silo.rows().rev().find(|r| r.holds("is_complete"));
-        for (at, measure) in MEASURES.iter().enumerate() {
-            // The first is a state, the others are counted over a month that should be over.
-            let Some(row) = (if at == 0 { silo.rows().next_back() } else { complete }) else { continue };
+        for measure in &MEASURES {
+            let Some(row) = (if measure.state { silo.rows().next_back() } else { complete }) else { continue };
             keys.push(Key {
                 name: measure.name[usize::from(language == Language::German)],
-                of: match at {
-                    0 => language.date(published.manifest.as_of),
-                    _ => language.month(row.day("month")),
+                of: match measure.state {
+                    true => language.date(published.manifest.as_of),
+                    false => language.month(row.day("month")),
                 },
                 unit: measure.unit,
                 cell: row.cell(measure.column).clone(),
@@ -254,10 +259,10 @@ pub async fn trend(published: &Published, language: Language) -> Result<Option<S
 fn told(language: Language, measure: &Measure, answer: &Answer) -> String {
     let name = measure.name[usize::from(language == Language::German)];
     let shown = |row: &Row| measure.unit.written(language, row.cell(measure.column));
-    let complete: Vec<Row> = answer.rows().filter(|r| r.holds("is_complete")).collect();
-    let Some(last) = complete.last() else { return name.to_string() };
+    let told: Vec<Row> = answer.rows().filter(|r| measure.state || r.holds("is_complete")).collect();
+    let Some(last) = told.last() else { return name.to_string() };
     let month = language.month(last.day("month"));
-    let year = complete.iter().rev().nth(12).map(|r| format!(", {} {}", language.pick("a year before", "ein Jahr zuvor"), shown(r)));
+    let year = told.iter().rev().nth(12).map(|r| format!(", {} {}", language.pick("a year before", "ein Jahr zuvor"), shown(r)));
     format!("{name}: {} {} {month}{}", shown(last), language.pick("in", "im"), year.unwrap_or_default())
 }
 
@@ -271,12 +276,11 @@ pub async fn cohorts(published: &Published, language: Language) -> Result<Option
     let Some(answer) = published.ask(&["marts.loyalty_cohorts"], sql).await?.filter(|a| !a.is_empty()) else {
         return Ok(None);
     };
-    let mut months: Vec<_> = answer.rows().map(|r| r.day("cohort_month")).collect();
+    let later = || answer.rows().filter(|r| r.whole("months_since") > 0);
+    let mut months: Vec<_> = later().map(|r| r.day("cohort_month")).collect();
     months.dedup();
     let most = answer.rows().map(|r| r.whole("months_since")).max().unwrap_or_default();
-    let cells: Vec<_> = answer
-        .rows()
-        .filter(|r| r.whole("months_since") > 0)
+    let cells: Vec<_> = later()
         .filter_map(|r| {
             let y = months.iter().position(|m| *m == r.day("cohort_month"))?;
             Some(json!([r.whole("months_since") - 1, y, r.number("repeat_rate")]))
@@ -306,13 +310,12 @@ pub async fn cohorts(published: &Published, language: Language) -> Result<Option
     // A month that is not over says nothing yet of the third month after.
     let third: Vec<Row> =
         answer.rows().filter(|r| r.whole("months_since") == 3 && r.day("cohort_month") < published.month(3)).collect();
-    let (came, all) = third
-        .iter()
-        .fold((0i128, 0i128), |s, r| (s.0 + i128::from(r.whole("active_customers")), s.1 + i128::from(r.whole("cohort_customers"))));
+    let sum = |column: &str| -> i64 { third.iter().map(|r| r.whole(column)).sum() };
+    let (came, all) = (sum("active_customers"), sum("cohort_customers"));
     let title = match all {
         0 => language.pick("Who orders again, by month of the first order", "Wer wieder bestellt, nach Monat der ersten Bestellung").to_string(),
         _ => {
-            let share = language.percent((came * 1_000_000 + all / 2) / all, 6);
+            let share = language.share(came, all);
             match language {
                 Language::English => format!("{share} order again in the third month after their first order"),
                 Language::German => format!("{share} bestellen im dritten Monat nach der ersten Bestellung wieder"),

@@ -42,9 +42,14 @@ impl Page<'_> {
             language.code(),
             language.pick("To the content", "Zum Inhalt"),
         );
-        if let Some(description) = &self.project.description {
-            let _ = writeln!(out, "<p class=\"lead\">{}</p>", escaped(description));
-        }
+        let _ = writeln!(
+            out,
+            "<p class=\"lead\">{}</p>",
+            language.pick(
+                "What the data of all departments says once it is put together by customer.",
+                "Was die Daten aller Abteilungen sagen, wenn man sie nach Kunden zusammenlegt."
+            )
+        );
         let _ = write!(out, "<nav aria-label=\"{}\"><ul>", language.pick("Contents", "Inhalt"));
         for section in &self.sections {
             let _ = write!(out, "<li><a href=\"#{}\">{}</a></li>", section.id, escaped(&section.title));

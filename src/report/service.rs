@@ -156,10 +156,7 @@ pub async fn first_contact(published: &Published, language: Language) -> Result<
         return Ok(None);
     }
     let total = |column: &str| -> i64 { topics.rows().map(|r| r.whole(column)).sum() };
-    let share = language.percent(
-        (i128::from(total("resolved_first")) * 10_000 + i128::from(total("judged") / 2)) / i128::from(total("judged").max(1)),
-        4,
-    );
+    let share = language.share(total("resolved_first"), total("judged"));
     let run = published.manifest.run;
     let worst = topics
         .rows()

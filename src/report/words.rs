@@ -85,6 +85,18 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("account", "account", "Konto"),
     ("complaint", "complaint", "Beschwerde"),
     ("unknown", "unknown", "unbekannt"),
+    ("bad_decimal", "bad decimal", "keine Dezimalzahl"),
+    ("bad_integer", "bad integer", "keine ganze Zahl"),
+    ("bad_boolean", "bad boolean", "kein Ja oder Nein"),
+    ("bad_time", "bad time", "keine Zeit"),
+    ("missing_key", "missing key", "Schlüssel fehlt"),
+    ("missing_value", "missing value", "Wert fehlt"),
+    ("too_many_fields", "too many fields", "zu viele Felder"),
+    ("too_few_fields", "too few fields", "zu wenige Felder"),
+    ("cut_json", "cut JSON", "abgeschnittenes JSON"),
+    ("bad_encoding", "bad encoding", "falsche Zeichen"),
+    ("line_too_long", "line too long", "Zeile zu lang"),
+    ("repeated_header", "repeated header", "Kopfzeile wiederholt"),
 ];
 
 impl Language {
@@ -145,6 +157,12 @@ impl Language {
     pub fn percent(self, units: i128, scale: u32) -> String {
         let scale = scale.max(2) - 2;
         self.decimal(units, scale, 1) + self.pick("%", "\u{a0}%")
+    }
+
+    /// `part` of `whole`, rounded as the SQL beside it rounds: to six digits first.
+    pub fn share(self, part: i64, whole: i64) -> String {
+        let whole = i128::from(whole.max(1));
+        self.percent((i128::from(part) * 1_000_000 + whole / 2) / whole, 6)
     }
 
     /// `€1,234.50` or `1.234,50 €`
