@@ -102,7 +102,9 @@ fn the_page_is_drawn_in_german_on_a_phone() {
     let file = page("german");
     let text = report(&file, &["--lang", "de"]);
     assert_drawn(&open(&file, &["--width", "390"]), "de");
-    for word in ["Lauf 2", "20.\u{a0}November 2026", "Wo geht Wissen verloren?", "beim ersten Kontakt gelöst", "wie in Lauf 1"] {
+    for word in
+        ["Lauf 2", "20.\u{a0}November 2026", "Wo geht Wissen verloren?", "beim ersten Kontakt gelöst", "wie in Lauf 1"]
+    {
         assert!(text.contains(word), "{word}");
     }
     std::fs::remove_file(file).expect("gone");
@@ -133,23 +135,49 @@ fn the_sql_of_the_page_gives_its_numbers() {
     let commands: Vec<String> = text
         .split("<code>uramaki query ")
         .skip(1)
-        .map(|rest| rest.split("</code>").next().unwrap_or_default().replace("&#39;", "'").replace("&quot;", "\"").replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&"))
+        .map(|rest| {
+            rest.split("</code>")
+                .next()
+                .unwrap_or_default()
+                .replace("&#39;", "'")
+                .replace("&quot;", "\"")
+                .replace("&gt;", ">")
+                .replace("&lt;", "<")
+                .replace("&amp;", "&")
+        })
         .collect();
     assert!(commands.len() >= 15, "{}", commands.len());
     for command in &commands {
         let (run, sql) = command.strip_prefix("--run ").and_then(|c| c.split_once(" \"")).expect("a run and a query");
         let sql = sql.strip_suffix('"').expect("quoted");
         assert!(!sql.contains(['"', '$', '`', '\\', '!']), "a shell would read this: {sql}");
-        let answer = uramaki(&["query", "--format", "csv", "--run", run, sql, "--warehouse", warehouse().to_str().expect("a path")]).expect(0).stdout;
+        let answer = uramaki(&[
+            "query",
+            "--format",
+            "csv",
+            "--run",
+            run,
+            sql,
+            "--warehouse",
+            warehouse().to_str().expect("a path"),
+        ])
+        .expect(0)
+        .stdout;
         assert!(answer.lines().count() > 1, "nothing by {sql}");
         if sql.contains("marts.silo_index") {
             let last: Vec<&str> = answer.lines().last().expect("a row").split(',').collect();
-            assert!(text.contains(&format!("<td class=\"n\">{}</td><td class=\"n\">{}</td>", last[2], last[1])), "{last:?}");
+            assert!(
+                text.contains(&format!("<td class=\"n\">{}</td><td class=\"n\">{}</td>", last[2], last[1])),
+                "{last:?}"
+            );
         }
         if sql.contains("marts.department_handoffs") {
             for row in answer.lines().skip(1) {
                 let cells: Vec<&str> = row.split(',').collect();
-                let shown = format!("<th scope=\"row\">{}</th><td>{}</td><td class=\"n\">{}</td>", cells[0], cells[1], cells[2]);
+                let shown = format!(
+                    "<th scope=\"row\">{}</th><td>{}</td><td class=\"n\">{}</td>",
+                    cells[0], cells[1], cells[2]
+                );
                 assert!(text.contains(&shown), "{row}");
             }
         }
@@ -172,13 +200,23 @@ fn nobody_stands_on_the_page() {
     for name in names.lines().skip(1) {
         assert!(!page.contains(name.trim_matches('"')), "a customer stands on the page");
     }
-    assert!(!page.contains('@') || !page.split('@').skip(1).any(|rest| rest.starts_with("example")), "an e-mail address");
+    assert!(
+        !page.contains('@') || !page.split('@').skip(1).any(|rest| rest.starts_with("example")),
+        "an e-mail address"
+    );
 }
 
 #[test]
 fn a_warehouse_without_runs_has_no_report() {
     let folder = common::folder();
-    let ran = uramaki(&["report", "--warehouse", folder.path().to_str().expect("a path"), "--output", "/nowhere/report.html"]).expect(2);
+    let ran = uramaki(&[
+        "report",
+        "--warehouse",
+        folder.path().to_str().expect("a path"),
+        "--output",
+        "/nowhere/report.html",
+    ])
+    .expect(2);
     assert!(ran.stderr.contains("there is no run yet"), "{}", ran.stderr);
 }
 

@@ -111,9 +111,9 @@ impl Answer {
     }
 
     fn of(sql: String, batches: &[RecordBatch]) -> Result<Answer> {
-        let names = batches.first().map_or_else(Vec::new, |b| {
-            b.schema_ref().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>()
-        });
+        let names = batches
+            .first()
+            .map_or_else(Vec::new, |b| b.schema_ref().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>());
         let mut rows = Vec::new();
         for batch in batches {
             for at in 0..batch.num_rows() {

@@ -67,7 +67,7 @@
           formatter: (points) => lines(s.x[points[0].dataIndex], `${s.name}: ${write(s.unit, s.values[points[0].dataIndex])}`) },
         xAxis: category(t, s.x, { boundaryGap: false, axisLine: { show: true, lineStyle: { color: t.rule } },
           axisLabel: label(t, { hideOverlap: true, showMaxLabel: true, alignMaxLabel: "right", alignMinLabel: "left", interval: (at) => (last - at) % (narrow ? 12 : 6) === 0 }) }),
-        yAxis: { type: "value", min: 0, max: s.unit === "share" && most > 0.8 ? 1 : null, splitNumber: 3, splitLine: { lineStyle: { color: t.faint } }, axisLabel: label(t, { formatter: (v) => write(s.unit, v) }) },
+        yAxis: { type: "value", min: 0, ...(s.unit === "share" && most > 0.8 ? { max: 1, interval: 0.25 } : {}), splitNumber: 3, splitLine: { lineStyle: { color: t.faint } }, axisLabel: label(t, { formatter: (v) => write(s.unit, v) }) },
         series: [
           { type: "line", data: main, showSymbol: false, lineStyle: { color: t.line, width: 2.5 }, itemStyle: { color: t.line }, areaStyle: { color: t.line, opacity: 0.08 }, emphasis: { disabled: true } },
           { type: "line", data: tail.map((value, at) => ({ value, ...marks(at) })), symbol: "circle", lineStyle: { color: t.line, width: 2, type: [3, 4] }, emphasis: { disabled: true } },

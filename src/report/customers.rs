@@ -53,7 +53,10 @@ const MEASURES: [Measure; 4] = [
             "Contacts of a customer who had contacted the company shortly before.",
             "Kontakte von jemandem, der sich kurz zuvor schon gemeldet hatte.",
         ],
-        parts: [("repeat_contacts", ["repeat contacts", "wiederholte Kontakte"]), ("contacts", ["contacts", "Kontakte"])],
+        parts: [
+            ("repeat_contacts", ["repeat contacts", "wiederholte Kontakte"]),
+            ("contacts", ["contacts", "Kontakte"]),
+        ],
     },
     Measure {
         column: "friction_per_100_customers",
@@ -262,7 +265,11 @@ fn told(language: Language, measure: &Measure, answer: &Answer) -> String {
     let told: Vec<Row> = answer.rows().filter(|r| measure.state || r.holds("is_complete")).collect();
     let Some(last) = told.last() else { return name.to_string() };
     let month = language.month(last.day("month"));
-    let year = told.iter().rev().nth(12).map(|r| format!(", {} {}", language.pick("a year before", "ein Jahr zuvor"), shown(r)));
+    let year = told
+        .iter()
+        .rev()
+        .nth(12)
+        .map(|r| format!(", {} {}", language.pick("a year before", "ein Jahr zuvor"), shown(r)));
     format!("{name}: {} {} {month}{}", shown(last), language.pick("in", "im"), year.unwrap_or_default())
 }
 
@@ -313,7 +320,12 @@ pub async fn cohorts(published: &Published, language: Language) -> Result<Option
     let sum = |column: &str| -> i64 { third.iter().map(|r| r.whole(column)).sum() };
     let (came, all) = (sum("active_customers"), sum("cohort_customers"));
     let title = match all {
-        0 => language.pick("Who orders again, by month of the first order", "Wer wieder bestellt, nach Monat der ersten Bestellung").to_string(),
+        0 => language
+            .pick(
+                "Who orders again, by month of the first order",
+                "Wer wieder bestellt, nach Monat der ersten Bestellung",
+            )
+            .to_string(),
         _ => {
             let share = language.share(came, all);
             match language {

@@ -75,7 +75,6 @@ impl Table {
 /// How a cell is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-
     Share,
     /// So many digits after the point.
     Number(u32),
@@ -86,7 +85,6 @@ impl Unit {
     pub fn written(self, language: Language, cell: &Cell) -> String {
         let Some((units, scale)) = cell.units() else { return "–".to_string() };
         match self {
-
             Unit::Share => language.percent(units, scale),
             Unit::Number(digits) => language.decimal(units, scale, digits),
             Unit::Money => language.money(units, scale, 2),
@@ -96,7 +94,6 @@ impl Unit {
     /// As charts.js knows it.
     pub fn name(self) -> &'static str {
         match self {
-
             Unit::Share => "share",
             Unit::Number(_) => "number",
             Unit::Money => "money",

@@ -80,7 +80,7 @@ pub fn changes(now: &Manifest, before: Option<&Manifest>, language: Language) ->
         language.pick("#Rows in them", "#Zeilen darin"),
         language.pick("#Quarantined", "#In Quarantäne"),
     ]);
-    for (object, _) in &now.objects {
+    for object in now.objects.keys() {
         let of: Vec<_> = new_files.iter().filter(|f| format!("{}/{}", f.system, f.object) == *object).collect();
         if of.is_empty() {
             continue;
@@ -95,8 +95,12 @@ pub fn changes(now: &Manifest, before: Option<&Manifest>, language: Language) ->
         ]);
     }
     let files_title = match language {
-        Language::English => format!("{} came in", language.counted(new_files.len() as i64, ["new file", ""], ["new files", ""])),
-        Language::German => format!("{} kamen an", language.counted(new_files.len() as i64, ["", "neue Datei"], ["", "neue Dateien"])),
+        Language::English => {
+            format!("{} came in", language.counted(new_files.len() as i64, ["new file", ""], ["new files", ""]))
+        }
+        Language::German => {
+            format!("{} kamen an", language.counted(new_files.len() as i64, ["", "neue Datei"], ["", "neue Dateien"]))
+        }
     };
     let figure = |id: &str, title, table| Figure {
         id: id.into(),
@@ -110,7 +114,9 @@ pub fn changes(now: &Manifest, before: Option<&Manifest>, language: Language) ->
     };
     Section {
         id: "changes",
-        title: language.pick("What changed since the run before?", "Was hat sich seit dem Lauf davor geändert?").to_string(),
+        title: language
+            .pick("What changed since the run before?", "Was hat sich seit dem Lauf davor geändert?")
+            .to_string(),
         lead,
         figures: vec![figure("changed-tables", title, tables), figure("new-files", files_title, files)],
     }
@@ -132,7 +138,12 @@ pub async fn quarantine(published: &Published, language: Language) -> Result<Opt
         .rows()
         .map(|r| {
             let column = if r.text("column_name").is_empty() { "–" } else { r.text("column_name") };
-            vec![r.text("object").to_string(), column.to_string(), language.name(r.text("reason")), language.count(r.whole("rows"))]
+            vec![
+                r.text("object").to_string(),
+                column.to_string(),
+                language.name(r.text("reason")),
+                language.count(r.whole("rows")),
+            ]
         })
         .collect();
     let all: i64 = answer.rows().map(|r| r.whole("rows")).sum();

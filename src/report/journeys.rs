@@ -73,10 +73,9 @@ pub async fn lost(published: &Published, language: Language) -> Result<Option<Se
             ]
         })
         .collect();
-    let worst = answer
-        .rows()
-        .filter(|r| r.whole("handoffs") >= FEWEST)
-        .max_by(|a, b| a.number("asked_again_share").unwrap_or(0.0).total_cmp(&b.number("asked_again_share").unwrap_or(0.0)));
+    let worst = answer.rows().filter(|r| r.whole("handoffs") >= FEWEST).max_by(|a, b| {
+        a.number("asked_again_share").unwrap_or(0.0).total_cmp(&b.number("asked_again_share").unwrap_or(0.0))
+    });
     let title = match worst {
         Some(r) => {
             let (from, to) = (r.text("from_department"), r.text("to_department"));
@@ -240,8 +239,12 @@ fn sankey(published: &Published, language: Language, answer: &Answer) -> Figure 
         .collect();
     let begun: i64 = nodes.iter().filter(|((at, _), _)| *at == 1).map(|(_, n)| n).sum();
     let title = match language {
-        Language::English => format!("The first {STEPS} steps of {}", language.counted(begun, ["journey", ""], ["journeys", ""])),
-        Language::German => format!("Die ersten {STEPS} Schritte von {}", language.counted(begun, ["", "Reise"], ["", "Reisen"])),
+        Language::English => {
+            format!("The first {STEPS} steps of {}", language.counted(begun, ["journey", ""], ["journeys", ""]))
+        }
+        Language::German => {
+            format!("Die ersten {STEPS} Schritte von {}", language.counted(begun, ["", "Reise"], ["", "Reisen"]))
+        }
     };
     let mut legend: Vec<_> = departments.iter().map(|d| (d.clone(), color(d))).collect();
     legend.push((language.pick("rarer steps", "seltenere Schritte").to_string(), 0));
@@ -291,9 +294,14 @@ fn ways(published: &Published, language: Language, answer: &Answer) -> Figure {
         .collect();
     Figure {
         id: "journey-ways".into(),
-        title: language.pick("The ways most taken, and how long they take", "Die häufigsten Wege und ihre Dauer").to_string(),
+        title: language
+            .pick("The ways most taken, and how long they take", "Die häufigsten Wege und ihre Dauer")
+            .to_string(),
         note: language
-            .pick("Of all journeys ever, wherever in the journey.", "Aus allen Reisen seit Beginn, an jeder Stelle der Reise.")
+            .pick(
+                "Of all journeys ever, wherever in the journey.",
+                "Aus allen Reisen seit Beginn, an jeder Stelle der Reise.",
+            )
             .to_string(),
         chart: None,
         wide: true,

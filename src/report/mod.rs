@@ -39,7 +39,13 @@ pub async fn html(project: &Project, run: Option<u64>, language: Language) -> Re
         history::quarantine(&now, language).await?,
         Some(history::checks(&now.manifest, earlier, language)),
     ];
-    let page = Page { project, manifest: &now.manifest, language, headlines, sections: sections.into_iter().flatten().collect() };
+    let page = Page {
+        project,
+        manifest: &now.manifest,
+        language,
+        headlines,
+        sections: sections.into_iter().flatten().collect(),
+    };
     Ok((page.html(), now.manifest.run))
 }
 

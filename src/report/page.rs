@@ -77,7 +77,7 @@ impl Page<'_> {
             return;
         }
         let label = self.language.pick("Key figures", "Die wichtigsten Zahlen");
-        let _ = write!(out, "<section class=\"keys\" aria-label=\"{label}\"><dl>\n");
+        let _ = writeln!(out, "<section class=\"keys\" aria-label=\"{label}\"><dl>");
         for key in &self.headlines {
             let _ = write!(
                 out,

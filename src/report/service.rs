@@ -59,7 +59,9 @@ pub async fn frictions(published: &Published, language: Language) -> Result<Opti
     let cost_title = match (language, total > 0.0) {
         (Language::English, true) => format!("{few} of {} rules make 80% of the cost", rules.len()),
         (Language::German, true) => format!("{few} von {} Regeln machen 80\u{a0}% der Kosten", rules.len()),
-        (_, false) => language.pick("No friction led to a paid contact", "Keine Reibung führte zu einem bezahlten Kontakt").to_string(),
+        (_, false) => language
+            .pick("No friction led to a paid contact", "Keine Reibung führte zu einem bezahlten Kontakt")
+            .to_string(),
     };
     let riskiest = answer.rows().max_by(|a, b| {
         a.number("revenue_at_risk_eur").unwrap_or(0.0).total_cmp(&b.number("revenue_at_risk_eur").unwrap_or(0.0))
@@ -158,13 +160,13 @@ pub async fn first_contact(published: &Published, language: Language) -> Result<
     let total = |column: &str| -> i64 { topics.rows().map(|r| r.whole(column)).sum() };
     let share = language.share(total("resolved_first"), total("judged"));
     let run = published.manifest.run;
-    let worst = topics
-        .rows()
-        .filter(|r| r.whole("judged") >= 10)
-        .min_by(|a, b| a.number("resolved_first_share").unwrap_or(1.0).total_cmp(&b.number("resolved_first_share").unwrap_or(1.0)));
+    let worst = topics.rows().filter(|r| r.whole("judged") >= 10).min_by(|a, b| {
+        a.number("resolved_first_share").unwrap_or(1.0).total_cmp(&b.number("resolved_first_share").unwrap_or(1.0))
+    });
     let topic_title = match worst {
         Some(r) => {
-            let (topic, share) = (language.name(r.text("topic")), Unit::Share.written(language, r.cell("resolved_first_share")));
+            let (topic, share) =
+                (language.name(r.text("topic")), Unit::Share.written(language, r.cell("resolved_first_share")));
             match language {
                 Language::English => format!("Least often with “{topic}”: {share}"),
                 Language::German => format!("Am seltensten bei „{topic}“: {share}"),
