@@ -76,6 +76,8 @@ pub enum Verb {
     Quarantine(QuarantineArgs),
     /// Whose record is this? Resolve, train, evaluate, explain, review
     Identity(IdentityArgs),
+    /// One page of a committed run, for a browser: figures, what changed, what was refused
+    Report(ReportArgs),
     /// Make extracts of any size, with their truth
     Generate(GenerateArgs),
     /// JSON Schemas of the project's files, for editors
@@ -244,6 +246,25 @@ pub enum IdentityVerb {
         #[arg(long, value_enum, default_value_t = Format::Table, env = "URAMAKI_FORMAT")]
         format: Format,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Where the page is written (default: report.html of the project)
+    #[arg(long, value_name = "FILE", env = "URAMAKI_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// The language of the page
+    #[arg(long, value_enum, default_value_t = Lang::En, env = "URAMAKI_LANG")]
+    pub lang: Lang,
+    /// The run that it shows (default: the last)
+    #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
+    pub run: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    En,
+    De,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ pub mod landing;
 pub mod manifest;
 pub mod models;
 pub mod output;
+pub mod report;
 pub mod runs;
 pub mod sinks;
 pub mod sources;

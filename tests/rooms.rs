@@ -32,12 +32,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sinks", "sources", "store",
         ],
     ),
+    // Reads what runs have committed.
+    ("report", &["config", "engine", "manifest", "output", "runs", "store"]),
     ("generate", &[]),
     (
         "commands",
         &[
-            "cli", "config", "engine", "generate", "identity", "manifest", "models", "output", "runs", "sources",
-            "store",
+            "cli", "config", "engine", "generate", "identity", "manifest", "models", "output", "report", "runs",
+            "sources", "store",
         ],
     ),
     ("main", &["cli", "commands"]),

@@ -8,6 +8,7 @@ mod init;
 mod plan;
 mod quarantine;
 mod query;
+mod report;
 mod run;
 mod runs;
 
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Identity(args) => identity::identity(&args, global),
         Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
+        Verb::Report(args) => with_runtime(cores(), report::report(&project(global)?, &args)),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
     }
 }

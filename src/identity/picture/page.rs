@@ -7,22 +7,12 @@ use super::{
     steps, tame, times, verdict,
 };
 use crate::identity::linkage::explain::{Evidence, Explanation};
+use crate::output;
 
 const STYLE: &str = include_str!("page.css");
 
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in tame(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+    output::escaped(&tame(text))
 }
 
 /// Our own sentences, with values in them: numbers stay with their unit.

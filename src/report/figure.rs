@@ -1,0 +1,165 @@
+//! What a page is made of: sections of figures, each with a chart, the table behind it and the command that made it.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::answers::Cell;
+use super::words::Language;
+use crate::output::escaped;
+
+pub struct Section {
+    pub id: &'static str,
+    pub title: String,
+    /// What the section is about, and how its numbers are counted.
+    pub lead: String,
+    /// Stand beside one another where there is room.
+    pub figures: Vec<Figure>,
+}
+
+pub struct Figure {
+    pub id: String,
+    /// What is seen.
+    pub title: String,
+    /// How it is to be read.
+    pub note: String,
+    /// What charts.js draws; None: the table is all there is to see.
+    pub chart: Option<Value>,
+    /// Over the whole width.
+    pub wide: bool,
+    pub legend: Vec<(String, usize)>,
+    pub table: Table,
+    /// Gives the same numbers, typed by hand.
+    pub command: String,
+}
+
+#[derive(Default)]
+pub struct Table {
+    /// With whether its values are numbers.
+    pub heads: Vec<(String, bool)>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A `#` before a heading: its column holds numbers.
+    pub fn new(heads: &[&str]) -> Table {
+        let head = |h: &&str| (h.trim_start_matches('#').to_string(), h.starts_with('#'));
+        Table { heads: heads.iter().map(head).collect(), rows: Vec::new() }
+    }
+
+    fn html(&self, caption: &str) -> String {
+        let mut out = format!(
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption>{0}</caption><thead><tr>",
+            escaped(caption)
+        );
+        let class = |at: usize| if self.heads.get(at).is_some_and(|h| h.1) { " class=\"n\"" } else { "" };
+        for (at, (head, _)) in self.heads.iter().enumerate() {
+            let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(at), escaped(head));
+        }
+        out.push_str("</tr></thead><tbody>\n");
+        for row in &self.rows {
+            out.push_str("<tr>");
+            for (at, value) in row.iter().enumerate() {
+                let _ = match at {
+                    0 => write!(out, "<th scope=\"row\"{}>{}</th>", class(at), escaped(value)),
+                    _ => write!(out, "<td{}>{}</td>", class(at), escaped(value)),
+                };
+            }
+            out.push_str("</tr>\n");
+        }
+        out.push_str("</tbody></table></div>");
+        out
+    }
+}
+
+/// How a cell is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Share,
+    /// So many digits after the point.
+    Number(u32),
+    Money,
+}
+
+impl Unit {
+    pub fn written(self, language: Language, cell: &Cell) -> String {
+        let Some((units, scale)) = cell.units() else { return "–".to_string() };
+        match self {
+            Unit::Share => language.percent(units, scale),
+            Unit::Number(digits) => language.decimal(units, scale, digits),
+            Unit::Money => language.money(units, scale, 2),
+        }
+    }
+
+    /// As charts.js knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Share => "share",
+            Unit::Number(_) => "number",
+            Unit::Money => "money",
+        }
+    }
+}
+
+/// `uramaki query`, ready to be typed: the SQL of the page has no double quotes and nothing that a shell would read.
+pub fn query(run: u64, sql: &str) -> String {
+    format!("uramaki query --run {run} \"{sql}\"")
+}
+
+impl Figure {
+    pub fn html(&self, language: Language, out: &mut String) {
+        let wide = if self.wide { " class=\"wide\"" } else { "" };
+        let _ = write!(out, "<figure id=\"{}\"{wide}>\n<figcaption><h3>{}</h3>", self.id, escaped(&self.title));
+        if !self.note.is_empty() {
+            let _ = write!(out, "<p>{}</p>", escaped(&self.note));
+        }
+        out.push_str("</figcaption>\n");
+        if !self.legend.is_empty() {
+            out.push_str("<ul class=\"legend\">");
+            for (name, color) in &self.legend {
+                let _ = write!(out, "<li class=\"c{color}\">{}</li>", escaped(name));
+            }
+            out.push_str("</ul>\n");
+        }
+        let behind = language.pick("Table", "Tabelle");
+        match &self.chart {
+            Some(chart) => {
+                let kind = chart.get("kind").and_then(Value::as_str).unwrap_or_default();
+                let _ = write!(
+                    out,
+                    "<div class=\"scroll\"><div class=\"chart {kind}\" role=\"img\" aria-label=\"{}\" data-spec=\"{}\"></div></div>\n\
+                     <details><summary>{behind}</summary>{}</details>\n",
+                    escaped(&self.title),
+                    escaped(&chart.to_string()),
+                    self.table.html(&self.title)
+                );
+            }
+            None => {
+                let _ = writeln!(out, "{}", self.table.html(&self.title));
+            }
+        }
+        let (made, copy) = (language.pick("How it was made", "Wie das entstand"), language.pick("Copy", "Kopieren"));
+        let _ = write!(
+            out,
+            "<details class=\"made\"><summary>{made}</summary><div class=\"code\"><pre tabindex=\"0\"><code>{}</code></pre>\
+             <button type=\"button\" class=\"copy\" hidden>{copy}</button></div></details>\n</figure>\n",
+            escaped(&self.command)
+        );
+    }
+}
+
+impl Section {
+    pub fn html(&self, language: Language, out: &mut String) {
+        let _ = write!(
+            out,
+            "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n<p class=\"lead\">{2}</p>\n<div class=\"figures\">\n",
+            self.id,
+            escaped(&self.title),
+            escaped(&self.lead)
+        );
+        for figure in &self.figures {
+            figure.html(language, out);
+        }
+        out.push_str("</div>\n</section>\n");
+    }
+}
