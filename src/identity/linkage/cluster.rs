@@ -241,6 +241,8 @@ pub fn consolidate(context: &Context<'_>, clusters: &mut Clusters, doubtful: &[P
     (links, cuts)
 }
 
+/// Equal evidence links, unless the model finds two people likelier than one: a father and a son of one name have one telephone.
+const EXACT_AT: f64 = 0.5;
 const CONSOLIDATIONS: usize = 4;
 /// Members of a side that are looked at.
 const LOOKED_AT: usize = 24;
@@ -292,7 +294,7 @@ impl Context<'_> {
             compare::compare(self.data, l, r, &mut like);
             let organisations = self.data.of_organisations(l, r);
             let Score { probability, weight } = self.scorer.score(&like, organisations);
-            if probability < self.review_at {
+            if probability < EXACT_AT {
                 cuts.push(Cut { pair: Pair { probability, weight, ..pair(*a, *b, *by) }, reason: Reason::Model });
             } else {
                 pairs.push(pair(*a, *b, *by));
