@@ -21,6 +21,8 @@ pub enum FieldType {
     Postcode,
     City,
     Country,
+    /// Any other part of an address: state, county.
+    AddressPart,
     Identifier,
     Text,
 }

@@ -96,7 +96,7 @@ pub fn levels(kind: FieldType) -> &'static [Level] {
         FieldType::City => &CITY,
         FieldType::Country => &COUNTRY,
         FieldType::Identifier => &IDENTIFIER,
-        FieldType::Text => &TEXT,
+        FieldType::Text | FieldType::AddressPart => &TEXT,
     }
 }
 
@@ -263,21 +263,14 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
         if l == NONE || r == NONE {
             return NOTHING;
         }
-        return if l == r {
-            shared(0, field.share[l as usize])
-        } else {
-            unequal(field, l as usize, r as usize)
-        };
+        return if l == r { shared(0, field.share[l as usize]) } else { unequal(field, l as usize, r as usize) };
     }
     let (left, right) = (field.of(a), field.of(b));
     let mut found = NOTHING;
     for l in left {
         for r in right {
-            let like = if l == r {
-                shared(0, field.share[*l as usize])
-            } else {
-                unequal(field, *l as usize, *r as usize)
-            };
+            let like =
+                if l == r { shared(0, field.share[*l as usize]) } else { unequal(field, *l as usize, *r as usize) };
             if found.level == MISSING || (like.level, like.share) < (found.level, found.share) {
                 found = like;
             }
@@ -322,7 +315,7 @@ pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
         }
         FieldType::DateOfBirth => at(dates(a, b)),
         FieldType::Organisation => at(organisations(a, b)),
-        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text) {
+        FieldType::Street | FieldType::Text | FieldType::AddressPart => at(if close(&a.text, &b.text) {
             1
         } else if overlap(a, b) >= 0.5 {
             2
