@@ -24,6 +24,8 @@ pub enum FieldType {
     Postcode,
     City,
     Country,
+    /// Any other part of an address: state, county.
+    AddressPart,
     Identifier,
     Text,
 }
@@ -105,7 +107,7 @@ pub struct LinkageYaml {
     /// Pairs from this probability are linked. Default: 0.95 in a project, 0.8 of `identity resolve`.
     #[schemars(range(min = 0.5, max = 1.0))]
     pub link_at: Option<f64>,
-    /// Pairs from this probability are shown for review; exact evidence against which the model says less is cut. Default: 0.1.
+    /// Pairs from this probability are shown for review. Default: 0.1.
     #[schemars(range(min = 0.02, max = 1.0))]
     pub review_at: Option<f64>,
     /// No cluster grows beyond this. Default: 200.

@@ -365,6 +365,10 @@ fn part_keys(data: &Prepared, part: Part) -> Option<PartKeys<'_>> {
             Some(PartKeys::Words(field, field.values.iter().map(words).collect()))
         }
         Part::Identifier => one(F::Identifier, |v| &v.text),
-        Part::Text => one(F::Text, |v| &v.text),
+        Part::Text => {
+            let of_text = data.fields.iter().filter(|f| matches!(f.kind, F::Text | F::AddressPart));
+            let fields: Vec<_> = of_text.map(|f| (f, hashed(f, |v| &v.text))).collect();
+            (!fields.is_empty()).then_some(PartKeys::Values(fields))
+        }
     }
 }

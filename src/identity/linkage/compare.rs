@@ -120,7 +120,7 @@ pub fn levels(kind: FieldType) -> &'static [Level] {
         FieldType::City => &CITY,
         FieldType::Country => &COUNTRY,
         FieldType::Identifier => &IDENTIFIER,
-        FieldType::Text => &TEXT,
+        FieldType::Text | FieldType::AddressPart => &TEXT,
     }
 }
 
@@ -353,13 +353,15 @@ pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
         }
         FieldType::DateOfBirth => at(dates(a, b)),
         FieldType::Organisation => at(organisations(a, b, field.thresholds)),
-        FieldType::Street | FieldType::Text => at(if close(&a.text, &b.text, field.thresholds) {
-            1
-        } else if overlap(a, b) >= 0.5 {
-            2
-        } else {
-            3
-        }),
+        FieldType::Street | FieldType::Text | FieldType::AddressPart => {
+            at(if close(&a.text, &b.text, field.thresholds) {
+                1
+            } else if overlap(a, b) >= 0.5 {
+                2
+            } else {
+                3
+            })
+        }
         FieldType::HouseNumber => {
             at(if digits(&a.text) == digits(&b.text) || one_edit(&a.text, &b.text) { 1 } else { 2 })
         }

@@ -34,7 +34,8 @@ pub fn is_place(field: FieldType) -> bool {
 /// Of each kind, of a type of field: the share in which it behaves as in one person; in the rest as in strangers.
 fn shared(kind: usize, field: FieldType, of_organisations: bool) -> f64 {
     use FieldType::*;
-    let place = is_place(field) || field == Country;
+    // Who moves mostly stays in the country and the state.
+    let place = is_place(field) || matches!(field, Country | AddressPart);
     match kind {
         SAME => 1.0,
         MOVED if is_place(field) => 0.0,
@@ -430,7 +431,7 @@ fn usual_share(kind: FieldType) -> f64 {
         FamilyName | FullName | Organisation | Street => 1e-3,
         GivenName | Postcode => 3e-3,
         City | HouseNumber => 1e-2,
-        Text => 2e-2,
+        AddressPart | Text => 2e-2,
         Country => 0.3,
     }
 }

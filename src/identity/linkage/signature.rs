@@ -38,7 +38,7 @@ impl Signature {
                 signature.marks = value.groups.iter().fold(0, |set, g| set | 1 << (g & 31));
                 signature.is_open |= value.tokens.len() != 1 || bytes.len() < 2;
             }
-            Street | Text => {
+            Street | AddressPart | Text => {
                 for token in &value.tokens {
                     let hash = token.bytes().fold(7u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
                     let mark = 1 << ((hash ^ (hash >> 15)) & 31);
@@ -84,7 +84,7 @@ impl Signature {
             }
             Email => !self.may_be_alike(other, 0.8) && !self.may_be_one_edit(other),
             City => !self.may_be_alike(other, 0.92) && !self.may_be_one_edit(other),
-            Street | Text => {
+            Street | AddressPart | Text => {
                 (self.marks & other.marks).count_ones() < 2
                     && !self.may_be_alike(other, 0.92)
                     && !self.may_be_one_edit(other)

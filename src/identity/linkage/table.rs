@@ -393,7 +393,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         let form: fn(&str) -> String = match column.kind {
             FieldType::Organisation => text::organisation,
             FieldType::HouseNumber | FieldType::Postcode | FieldType::Identifier => text::compact,
-            FieldType::City | FieldType::Country | FieldType::Text => text::fold,
+            FieldType::City | FieldType::Country | FieldType::AddressPart | FieldType::Text => text::fold,
             _ => continue,
         };
         let held = all_of(&[column], n, |t, _| (!text::is_placeholder(t)).then(|| form(t)).filter(|t| !t.is_empty()));
@@ -445,7 +445,7 @@ fn field_name(table: &Table, column: &Column) -> String {
     let kind = name_of(column.kind);
     if table.columns.iter().filter(|c| c.kind == column.kind).count() == 1
         && column.kind != FieldType::Identifier
-        && column.kind != FieldType::Text
+        && !matches!(column.kind, FieldType::AddressPart | FieldType::Text)
     {
         kind
     } else {
