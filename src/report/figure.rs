@@ -61,8 +61,8 @@ impl Table {
             out.push_str("<tr>");
             for (at, value) in row.iter().enumerate() {
                 let _ = match at {
-                    0 => write!(out, "<th scope=\"row\"{}>{}</th>", class(at), escaped(value)),
-                    _ => write!(out, "<td{}>{}</td>", class(at), escaped(value)),
+                    0 => write!(out, "<th scope=\"row\"{}>{}</th>", class(at), breakable(value)),
+                    _ => write!(out, "<td{}>{}</td>", class(at), breakable(value)),
                 };
             }
             out.push_str("</tr>\n");
@@ -104,6 +104,11 @@ impl Unit {
 /// `uramaki query`, ready to be typed: the SQL of the page has no double quotes and nothing that a shell would read.
 pub fn query(run: u64, sql: &str) -> String {
     format!("uramaki query --run {run} \"{sql}\"")
+}
+
+/// Names of tables and objects may go on in the next line where their parts end.
+fn breakable(text: &str) -> String {
+    escaped(text).replace('/', "/<wbr>").replace('_', "_<wbr>")
 }
 
 impl Figure {

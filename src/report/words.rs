@@ -155,8 +155,8 @@ impl Language {
 
     /// `0.477654` as units of a scale → `47.8%` or `47,8 %`
     pub fn percent(self, units: i128, scale: u32) -> String {
-        let scale = scale.max(2) - 2;
-        self.decimal(units, scale, 1) + self.pick("%", "\u{a0}%")
+        let hundred = units * 10i128.pow(2u32.saturating_sub(scale));
+        self.decimal(hundred, scale.saturating_sub(2), 1) + self.pick("%", "\u{a0}%")
     }
 
     /// `part` of `whole`, rounded as the SQL beside it rounds: to six digits first.
