@@ -288,7 +288,7 @@ fn a_generated_company_is_known_better_than_by_equal_evidence() {
     let folder = folder();
     let made = folder.path().join("company");
     let out = made.display().to_string();
-    uramaki(folder.path(), &["generate", "--output", &out, "--customers", "1500", "--nights", "2", "--seed", "11"])
+    uramaki(folder.path(), &["generate", "--output", &out, "--customers", "3000", "--nights", "2", "--seed", "1"])
         .expect(0);
     let project = probabilistic(&made.join("drop"));
     let measure = || {
