@@ -147,7 +147,7 @@ fn the_first_run_and_the_second() {
     ");
     assert_snapshot!(told(&project, &["runs"]), @r"
       run  as of       finished                    files   rows read  tables  warned  selected
-        1  2026-11-18  [time]        2           5      14       0  everything
+        1  2026-11-18  [time]        2           5      17       0  everything
         2  2026-11-19  [time]        2           4       5       0  everything
     exit 0
     ");
