@@ -281,5 +281,5 @@ fn faults_of_comparisons_are_told_with_their_lines() {
     };
     let said = run("comparisons:\n  phone: {ignore: true}\n", 2).stderr;
     assert!(said.contains("no field that is compared is called `phone`") && said.contains("c.yaml:2"), "{said}");
-    run("comparisons:\n  text (state): {ignore: true}\n", 0);
+    run("comparisons:\n  address_part (state): {ignore: true}\n", 0);
 }
