@@ -177,16 +177,7 @@ pub fn begin(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
         out[place] = if field.kind == FieldType::DateOfBirth {
             best(data, place, a, b)
         } else if field.is_single() {
-            let (l, r) = (data.id(a, place), data.id(b, place));
-            if l == NONE || r == NONE {
-                NOTHING
-            } else if l == r {
-                shared(0, field.share[l as usize])
-            } else if differs(field, l, r) {
-                at(first_different(field.kind) as u8)
-            } else {
-                at(UNKNOWN)
-            }
+            at_a_glance(field, data.id(a, place), data.id(b, place))
         } else {
             at(UNKNOWN)
         };
@@ -202,7 +193,8 @@ fn differs(field: &Field, l: u32, r: u32) -> bool {
 pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     for (place, field) in data.fields.iter().enumerate().skip(2) {
         if out[place].level == UNKNOWN {
-            out[place] = best(data, place, a, b);
+            let texts = |place| by_texts(field, data.id(a, place) as usize, data.id(b, place) as usize);
+            out[place] = if field.is_single() { texts(place) } else { best(data, place, a, b) };
         }
         if field.kind == FieldType::Identifier && out[place].level > 0 && data.may_have_several_numbers(a, b) {
             out[place] = NOTHING;
@@ -294,21 +286,16 @@ fn number_share(digits: &str) -> f64 {
     }
 }
 
+/// The best that any two values of a field show.
 fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
     let field = &data.fields[place];
     if field.is_single() {
-        let (l, r) = (data.id(a, place), data.id(b, place));
-        if l == NONE || r == NONE {
-            return NOTHING;
-        }
-        return if l == r { shared(0, field.share[l as usize]) } else { unequal(field, l as usize, r as usize) };
+        return values(field, data.id(a, place), data.id(b, place));
     }
-    let (left, right) = (field.of(a), field.of(b));
     let mut found = NOTHING;
-    for l in left {
-        for r in right {
-            let like =
-                if l == r { shared(0, field.share[*l as usize]) } else { unequal(field, *l as usize, *r as usize) };
+    for l in field.of(a) {
+        for r in field.of(b) {
+            let like = values(field, *l, *r);
             if found.level == MISSING || (like.level, like.share) < (found.level, found.share) {
                 found = like;
             }
@@ -317,14 +304,27 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
     found
 }
 
-pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
-    let kind = field.kind;
-    if matches!(kind, FieldType::GivenName | FieldType::FamilyName) {
-        return name(field, l as u32, r as u32);
+/// Two values of a field, either of which may be none.
+fn values(field: &Field, l: u32, r: u32) -> Likeness {
+    let like = at_a_glance(field, l, r);
+    if like.level == UNKNOWN { by_texts(field, l as usize, r as usize) } else { like }
+}
+
+/// Missing, equal, or surely different; else only the texts can tell.
+fn at_a_glance(field: &Field, l: u32, r: u32) -> Likeness {
+    if l == NONE || r == NONE {
+        NOTHING
+    } else if l == r {
+        shared(0, field.share[l as usize])
+    } else if differs(field, l, r) {
+        at(first_different(field.kind) as u8)
+    } else {
+        at(UNKNOWN)
     }
-    if differs(field, l as u32, r as u32) {
-        return at(first_different(kind) as u8);
-    }
+}
+
+/// Two unequal values, by all that their texts tell.
+pub(super) fn by_texts(field: &Field, l: usize, r: usize) -> Likeness {
     let (a, b) = (&field.values[l], &field.values[r]);
     match field.kind {
         FieldType::Email => {
@@ -375,7 +375,7 @@ pub(super) fn unequal(field: &Field, l: usize, r: usize) -> Likeness {
         FieldType::City => at(if close(&a.text, &b.text, field.thresholds) || contains(a, b) { 1 } else { 2 }),
         FieldType::Identifier => at(if one_edit(&a.text, &b.text) { 1 } else { 2 }),
         FieldType::Country => at(1),
-        FieldType::GivenName | FieldType::FamilyName | FieldType::FullName => at(5),
+        FieldType::GivenName | FieldType::FamilyName | FieldType::FullName => at(names_by_texts(field, a, b)),
     }
 }
 
@@ -384,8 +384,8 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     let (given, family) = (&data.fields[data.given], &data.fields[data.family]);
     let id = |record, place| data.id(record, place);
     let (ga, gb, fa, fb) = (id(a, data.given), id(b, data.given), id(a, data.family), id(b, data.family));
-    let mut g = name(given, ga, gb);
-    let mut f = name(family, fa, fb);
+    let mut g = values(given, ga, gb);
+    let mut f = values(family, fa, fb);
     // Where neither fits as it stands, the other way round may.
     if (g.level == MISSING || g.level >= 3)
         && (f.level == MISSING || f.level >= 3)
@@ -428,34 +428,23 @@ fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     out[data.family] = f;
 }
 
-fn name(field: &Field, l: u32, r: u32) -> Likeness {
-    if l == NONE || r == NONE {
-        return NOTHING;
-    }
-    if l == r {
-        return shared(0, field.share[l as usize]);
-    }
-    let last = if field.kind == FieldType::GivenName { 5 } else { 4 };
-    if differs(field, l, r) {
-        return at(last);
-    }
-    let (a, b) = (&field.values[l as usize], &field.values[r as usize]);
+fn names_by_texts(field: &Field, a: &Value, b: &Value) -> u8 {
     let other_form = match field.kind {
         FieldType::GivenName => forms(a, b),
         _ => contains(a, b) || joined(a, b),
     };
     if other_form {
-        return at(1);
+        return 1;
     }
     let limits = field.thresholds;
     let alike = alike(&a.text, &b.text, limits.near().min(0.75));
     let mistyped = || alike >= 0.75 && a.text.len().min(b.text.len()) >= 4 && one_edit(&a.text, &b.text);
     if alike >= limits.close() || (limits.close_at.is_none() && mistyped()) {
-        at(2)
+        2
     } else if alike >= limits.near() {
-        at(3)
+        3
     } else {
-        at(last)
+        first_different(field.kind) as u8
     }
 }
 

@@ -238,7 +238,7 @@ mod tests {
                     }
                     if field.signatures[l as usize].differs(&field.signatures[r as usize], kind) {
                         proven += 1;
-                        let level = usize::from(compare::unequal(field, l as usize, r as usize).level);
+                        let level = usize::from(compare::by_texts(field, l as usize, r as usize).level);
                         let (x, y) = (&field.values[l as usize].text, &field.values[r as usize].text);
                         assert_eq!(level, compare::first_different(kind), "{kind:?}: {x} and {y}");
                     }
