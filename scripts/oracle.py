@@ -21,7 +21,7 @@ from peer.published import Batch, Published, local_path, read_run
 
 
 def main() -> int:
-    options = parse_options()
+    options = parse_options(__doc__.splitlines()[0], "tables")
     project = Project(options.project)
     snapshots = {s.label for s in project.sources if s.snapshot}
     run = read_run(local_path(options.warehouse), snapshots, options.run)
@@ -174,13 +174,14 @@ def listed(files: list[Path]) -> str:
     return "[" + ", ".join(quoted(f) for f in files) + "]"
 
 
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_options(description: str, compared: str) -> argparse.Namespace:
+    """The options of a script that compares a run's tables with other calculations."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--project", type=Path, required=True, help="the folder with uramaki.yaml")
     parser.add_argument("--warehouse", required=True, help="the warehouse's folder")
     parser.add_argument("--run", type=int, help="the run (default: the last one)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quiet", action="store_true", help="name only tables that differ")
+    parser.add_argument("--quiet", action="store_true", help=f"name only {compared} that differ")
     return parser.parse_args()
 
 

@@ -8,10 +8,9 @@ have to be equal, decimals within one unit of their last digit.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from oracle import connect, landing_view, listed
+from oracle import connect, landing_view, listed, parse_options
 from peer import models
 from peer.project import Project, bind, ident, quoted
 from peer.published import local_path, read_run
@@ -20,7 +19,7 @@ RECOUNTS = Path(__file__).resolve().parent.parent / "tests" / "recount"
 
 
 def main() -> int:
-    options = parse_options()
+    options = parse_options(__doc__.splitlines()[0], "marts")
     project = Project(options.project)
     run = read_run(local_path(options.warehouse), {s.label for s in project.sources if s.snapshot}, options.run)
     con = connect(options)
@@ -76,16 +75,6 @@ def unequal(column: str, kind: str) -> str:
         return f"m.{column} is distinct from r.{column}"
     unit = 10.0 ** -int(kind.rstrip(")").split(",")[1])
     return f"(m.{column} is null) <> (r.{column} is null) or abs(m.{column}::double - r.{column}::double) > {unit * 1.01!r}"
-
-
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--project", type=Path, required=True, help="the folder with uramaki.yaml")
-    parser.add_argument("--warehouse", required=True, help="the warehouse's folder")
-    parser.add_argument("--run", type=int, help="the run (default: the last one)")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quiet", action="store_true", help="name only marts that differ")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
