@@ -54,6 +54,7 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     linkage::in_order(&mut table);
     files::refuse_doubles(&table)?;
     let mut settings = Settings::new(entity(&table), &typed);
+    settings.may_drop_rules = typed.blocking.is_none();
     let fields = comparisons::fields(&table.columns, &settings);
     settings.comparisons = Comparisons::new(&typed, settings.entity, &fields)?;
     let sources = sources(&table, &typed)?;

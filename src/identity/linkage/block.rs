@@ -67,7 +67,10 @@ pub struct RuleReport {
     /// Pairs that no earlier rule had.
     pub new_pairs: u64,
     pub largest_block: u64,
-    /// Blocks left out because the rule's pairs were used up, and their pairs.
+    /// Blocks that are compared.
+    #[serde(skip)]
+    pub blocks: u64,
+    /// Blocks left out because the rule's pairs were used up, or all of them because the rule finds next to nothing; and their pairs.
     pub skipped_blocks: u64,
     pub skipped_pairs: u64,
 }
@@ -201,6 +204,16 @@ impl Blocks {
         }
     }
 
+    /// Leaves out all blocks of a rule.
+    pub fn drop_rule(&mut self, rule: usize) {
+        let (blocks, report) = (&mut self.rules[rule], &mut self.reports[rule]);
+        report.skipped_blocks += report.blocks;
+        report.skipped_pairs += report.pairs;
+        (report.blocks, report.pairs, report.largest_block) = (0, 0, 0);
+        (blocks.members, blocks.places) = (Vec::new(), Vec::new());
+        blocks.offsets.fill(0);
+    }
+
     /// Whether an earlier run left out the block that the partner was found in.
     pub fn was_wide(&self, partner: &Partner) -> bool {
         self.rules[partner.rule as usize].were_wide.as_ref().is_none_or(|wide| wide.contains(&partner.from))
@@ -236,6 +249,7 @@ pub fn blocks(
             rule: rule.clone(),
             pairs: 0,
             new_pairs: 0,
+            blocks: 0,
             largest_block: 0,
             skipped_blocks: 0,
             skipped_pairs: 0,
@@ -251,6 +265,7 @@ pub fn blocks(
             // Once a size is left out, larger ones are too: which blocks count does not hang on the order of records.
             if report.skipped_blocks == 0 && report.pairs + pairs <= pairs_per_rule {
                 report.pairs += pairs;
+                report.blocks += count;
                 report.largest_block = size;
             } else {
                 report.skipped_blocks += count;
