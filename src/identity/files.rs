@@ -12,9 +12,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::linkage::cluster::Pair;
+use super::linkage::columns::{Column, Table};
 use super::linkage::fields::{self, FieldType, Guess};
 use super::linkage::rounded;
-use super::linkage::table::{Column, Table};
 use crate::config::linkage::LinkageYaml;
 use crate::config::suggest;
 use crate::error::{Error, Result};
@@ -147,11 +147,11 @@ fn append(table: &mut Table, file: &Path, batches: &[RecordBatch], names: &[Stri
         for (column, role) in roles.iter().enumerate() {
             let Guess::Field(kind) = role else { continue };
             let rows_before = table.names.len() - batch.num_rows();
-            let values = &mut column_of(table, &names[column], *kind, rows_before).values;
-            values.extend((0..batch.num_rows()).map(|row| get(column, row).map(Into::into)));
+            let to = column_of(table, &names[column], *kind, rows_before);
+            (0..batch.num_rows()).for_each(|row| to.push(get(column, row)));
         }
         let rows = table.names.len();
-        table.columns.iter_mut().for_each(|c| c.values.resize(rows, None));
+        table.columns.iter_mut().for_each(|c| c.fill_up(rows));
     }
     Ok(())
 }
@@ -159,7 +159,9 @@ fn append(table: &mut Table, file: &Path, batches: &[RecordBatch], names: &[Stri
 /// The table's column of this name, made if it is not there; records before it have no value.
 fn column_of<'a>(table: &'a mut Table, name: &str, kind: FieldType, rows_before: usize) -> &'a mut Column {
     let place = table.columns.iter().position(|c| c.name == name && c.kind == kind).unwrap_or_else(|| {
-        table.columns.push(Column { name: name.to_string(), kind, values: vec![None; rows_before] });
+        let mut column = Column::new(name, kind);
+        column.fill_up(rows_before);
+        table.columns.push(column);
         table.columns.len() - 1
     });
     &mut table.columns[place]

@@ -5,6 +5,7 @@
 
 pub mod block;
 pub mod cluster;
+pub mod columns;
 pub mod compare;
 pub mod comparisons;
 pub mod evaluate;
@@ -13,6 +14,7 @@ pub mod fields;
 pub mod lexicon;
 pub mod model;
 mod prefetch;
+pub mod prepare;
 pub mod recall;
 pub mod settings;
 mod signature;
@@ -24,12 +26,13 @@ use rayon::prelude::*;
 
 use block::{Blocks, Partners, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
+use columns::Table;
 use compare::NOTHING;
 use fields::{Entity, FieldType};
 use model::{Model, Scorer};
 use recall::Recall;
 pub use settings::Settings;
-use table::{Prepared, Table};
+use table::Prepared;
 
 /// Pairs of at least this probability are kept: together with others they may tell enough.
 const KEPT_AT: f64 = 0.02;
@@ -92,9 +95,7 @@ pub fn in_order(table: &mut Table) {
     let mut order: Vec<usize> = (0..table.names.len()).collect();
     order.par_sort_unstable_by(|a, b| table.names[*a].cmp(&table.names[*b]));
     table.names = order.iter().map(|i| table.names[*i].clone()).collect();
-    for column in &mut table.columns {
-        column.values = order.iter().map(|i| column.values[*i].take()).collect();
-    }
+    table.columns.iter_mut().for_each(|c| c.reorder(&order));
 }
 
 /// A person and an organisation are never one.
@@ -107,7 +108,7 @@ fn comparable(data: &Prepared, a: usize, b: usize) -> bool {
 
 /// Brings a table's values into one form, without those that too many hold. The records must stand in the order of their names.
 pub fn prepare(table: &Table, settings: &Settings) -> (Prepared, Vec<Shared>) {
-    let mut data = table::prepare(table, &settings.default_country);
+    let mut data = prepare::prepare(table, &settings.default_country);
     data.by_domain = settings.entity == Entity::Organisation;
     settings.comparisons.prepare(&mut data);
     let shared = forget_shared(&mut data, settings.max_holders);
@@ -364,6 +365,7 @@ fn score(
 
 #[cfg(test)]
 mod tests {
+    use super::columns::Column;
     use super::*;
     use crate::config::linkage::LinkageYaml;
     use fields::{Entity, FieldType as F};
@@ -394,10 +396,9 @@ mod tests {
             columns: KINDS
                 .iter()
                 .enumerate()
-                .map(|(c, kind)| table::Column {
-                    name: format!("{kind:?}"),
-                    kind: *kind,
-                    values: rows.iter().map(|r| (!r[c].is_empty()).then(|| r[c].as_str().into())).collect(),
+                .map(|(c, kind)| {
+                    let values = rows.iter().map(|r| Some(&*r[c]).filter(|t| !t.is_empty()));
+                    Column::of(format!("{kind:?}"), *kind, values)
                 })
                 .collect(),
         };
@@ -436,13 +437,11 @@ mod tests {
     fn a_missing_part_of_a_name_is_taken_from_the_whole() {
         let row = |whole, given, family| [whole, given, family, "", "", "", "", ""];
         let found = |row| {
-            let columns = KINDS.iter().zip(row).map(|(kind, text): (&F, &str)| table::Column {
-                name: format!("{kind:?}"),
-                kind: *kind,
-                values: vec![(!text.is_empty()).then(|| text.into())],
+            let columns = KINDS.iter().zip(row).map(|(kind, text): (&F, &str)| {
+                Column::of(format!("{kind:?}"), *kind, std::iter::once(Some(text).filter(|t| !t.is_empty())))
             });
             let table = Table { names: vec![("t".into(), "1".into())], columns: columns.collect() };
-            let data = table::prepare(&table, "DE");
+            let data = prepare::prepare(&table, "DE");
             let text = |place: usize| data.fields[place].value(0).map(|v| v.text.to_string()).unwrap_or_default();
             (text(data.given), text(data.family))
         };
