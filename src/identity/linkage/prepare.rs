@@ -9,51 +9,51 @@ use super::table::{Field, NONE, Prepared, name_of};
 use super::text;
 use crate::identity::normalise;
 
-/// A field before its values are in order.
-struct Part {
-    name: String,
-    kind: FieldType,
-    held: Held,
-}
+/// Makes one field.
+type Job<'a> = Box<dyn FnOnce() -> Vec<Field> + Send + 'a>;
 
 /// Brings every value into one form. The records must stand in the order of their names.
 pub fn prepare(table: &Table, default_country: &str) -> Prepared {
     let n = table.names.len();
     let of = |kind: FieldType| table.columns.iter().filter(move |c| c.kind == kind);
-    let Names { given, family, both, generation } = names(table, n);
-    let part = |name: String, kind: FieldType, held: Held| Part { name, kind, held };
-    let mut parts = vec![
-        part(name_of(FieldType::GivenName), FieldType::GivenName, given),
-        part(name_of(FieldType::FamilyName), FieldType::FamilyName, family),
-    ];
+    let mut jobs: Vec<Job<'_>> = Vec::new();
     // Several phones or addresses of e-mail are one field with several values.
     let emails: Vec<&Column> = of(FieldType::Email).collect();
     if !emails.is_empty() {
-        parts.push(part(name_of(FieldType::Email), FieldType::Email, mailboxes(&emails, n)));
+        jobs.push(Box::new(move || {
+            vec![Field::build(name_of(FieldType::Email), FieldType::Email, mailboxes(&emails, n))]
+        }));
     }
     let numbers: Vec<&Column> = of(FieldType::Phone).collect();
+    let country = of(FieldType::Country).next();
     if !numbers.is_empty() {
-        let held = phones(&numbers, n, of(FieldType::Country).next(), default_country);
-        parts.push(part(name_of(FieldType::Phone), FieldType::Phone, held));
+        let held = move || phones(&numbers, n, country, default_country);
+        jobs.push(Box::new(move || vec![Field::build(name_of(FieldType::Phone), FieldType::Phone, held())]));
     }
+    let build = move |column: &Column, forms: &[Option<String>]| {
+        Field::build(field_name(table, column), column.kind, Held::of_column(column, forms, n))
+    };
     for column in of(FieldType::DateOfBirth) {
-        let day_first = text::day_first(column.counted());
-        let forms = column.forms(|t| text::date_of_birth(t, day_first));
-        parts.push(part(field_name(table, column), column.kind, Held::of_column(column, &forms, n)));
+        jobs.push(Box::new(move || {
+            let day_first = text::day_first(column.counted());
+            vec![build(column, &column.forms(|t| text::date_of_birth(t, day_first)))]
+        }));
     }
     let own_house = of(FieldType::HouseNumber).next().is_some();
+    let several_streets = of(FieldType::Street).nth(1).is_some();
     for column in of(FieldType::Street) {
-        let read = column.forms(|t| known(t).map(text::street).unwrap_or_default());
-        let (streets, houses): (Vec<_>, Vec<_>) = read.into_iter().map(|(s, h)| (filled(s), h)).unzip();
-        parts.push(part(field_name(table, column), column.kind, Held::of_column(column, &streets, n)));
-        if !own_house {
-            let name = if of(FieldType::Street).nth(1).is_some() {
-                format!("house_number ({})", column.name)
-            } else {
-                "house_number".to_string()
-            };
-            parts.push(part(name, FieldType::HouseNumber, Held::of_column(column, &houses, n)));
-        }
+        jobs.push(Box::new(move || {
+            let read = column.forms(|t| known(t).map(text::street).unwrap_or_default());
+            let (streets, houses): (Vec<_>, Vec<_>) = read.into_iter().map(|(s, h)| (filled(s), h)).unzip();
+            let mut fields = vec![build(column, &streets)];
+            if !own_house {
+                let kind = FieldType::HouseNumber;
+                let name = name_of(kind);
+                let name = if several_streets { format!("{name} ({})", column.name) } else { name };
+                fields.push(Field::build(name, kind, Held::of_column(column, &houses, n)));
+            }
+            fields
+        }));
     }
     for column in &table.columns {
         let form: fn(&str) -> String = match column.kind {
@@ -62,14 +62,17 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
             FieldType::City | FieldType::Country | FieldType::AddressPart | FieldType::Text => text::fold,
             _ => continue,
         };
-        let forms = column.forms(|t| known(t).map(form).and_then(filled));
-        parts.push(part(field_name(table, column), column.kind, Held::of_column(column, &forms, n)));
+        jobs.push(Box::new(move || vec![build(column, &column.forms(|t| known(t).map(form).and_then(filled)))]));
     }
-    let (fields, both) = rayon::join(
-        || parts.into_par_iter().map(|p| Field::build(p.name, p.kind, p.held)).collect(),
-        || Field::build(name_of(FieldType::FullName), FieldType::FullName, both),
+    let (names, fields) =
+        rayon::join(|| names(table, n), || jobs.into_par_iter().flat_map_iter(|job| job()).collect::<Vec<Field>>());
+    let Names { given, family, both, generation } = names;
+    let field = |kind: FieldType, held: Held| Field::build(name_of(kind), kind, held);
+    let (both, (given, family)) = rayon::join(
+        || field(FieldType::FullName, both),
+        || (field(FieldType::GivenName, given), field(FieldType::FamilyName, family)),
     );
-    Prepared::new(n, fields, both, generation)
+    Prepared::new(n, [given, family].into_iter().chain(fields).collect(), both, generation)
 }
 
 /// The type alone where one column has it, else with the column's name.
