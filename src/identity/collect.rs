@@ -77,7 +77,7 @@ pub async fn records(
     let phones =
         Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
     // The column itself tells whether the day or the month comes first.
-    let day_first = text::day_first(raws.iter().filter_map(|r| r.born.as_deref()));
+    let day_first = text::day_first(raws.iter().filter_map(|r| r.born.as_deref()).map(|born| (born, 1)));
     Ok(raws
         .into_iter()
         .map(|raw| {

@@ -223,8 +223,8 @@ fn table(records: &[Record], stated: &Stated) -> Table {
         table.columns.push(column("date_of_birth", FieldType::DateOfBirth, Record::date_of_birth));
     }
     table.columns.extend(stated.identifiers.iter().map(|kind| {
-        let number = |r: &'_ Record| if is_guest(r) { None } else { r.identifier().filter(|n| *n.kind == **kind) };
-        Column::of(kind, FieldType::Identifier, records.iter().map(|r| number(r).map(|n| &*n.text)))
+        let numbers = records.iter().map(|r| r.identifier().filter(|n| *n.kind == **kind && !is_guest(r)));
+        Column::of(kind, FieldType::Identifier, numbers.map(|n| n.map(|n| &*n.text)))
     }));
     table
 }

@@ -50,8 +50,8 @@ pub struct Field {
     single: bool,
     /// Of each value: the share of records with any value that hold it.
     pub share: Vec<f64>,
-    /// Of an e-mail, of each value: the share of its local part.
-    pub part_share: Vec<f64>,
+    /// Of an e-mail: the share of its local part.
+    pub part_share: f64,
     /// How many hold each value.
     pub holders: Vec<u32>,
     /// How alike is close, where somebody has said so.
@@ -105,7 +105,7 @@ impl Field {
             one,
             single,
             share: Vec::new(),
-            part_share: Vec::new(),
+            part_share: 1.0,
             holders,
             thresholds: Thresholds::default(),
         }
@@ -133,9 +133,9 @@ impl Field {
     pub fn take_shares(&mut self, shares: &Shares) {
         let roles = &lexicon::get().role_mailboxes;
         let of_desk = |v: &Value| self.kind == FieldType::Email && roles.contains(&*v.part);
-        let share = |v: &Value| if of_desk(v) { shares.of(&v.text).max(DESK_SHARE) } else { shares.of(&v.text) };
-        self.share = self.values.iter().map(share).collect();
-        self.part_share = self.values.iter().map(|v| shares.of_part(&v.part)).collect();
+        let known = self.values.iter().zip(shares.of(self.values.iter().map(|v| &*v.text)));
+        self.share = known.map(|(v, share)| if of_desk(v) { share.max(DESK_SHARE) } else { share }).collect();
+        self.part_share = shares.other_part;
     }
 }
 
