@@ -118,6 +118,8 @@ everybody as (
 select
     customer_id,
     e.method,
+    (select count(*) from contacts as c where c.customer_id = e.customer_id) as contacts,
+    coalesce((select sum(c.cost_eur) from contact_costs as c where c.customer_id = e.customer_id), 0) as cost_to_serve_eur,
     round(e.expected_orders, 4)::decimal(18, 4) as expected_orders,
     coalesce(
         (v.value_to_date_eur::double + $expected_value_prior_orders * (select average from everybody))
