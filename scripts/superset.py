@@ -162,6 +162,12 @@ def whole(expression: str) -> dict:
     return {"expressionType": "SQL", "clause": "WHERE", "sqlExpression": expression}
 
 
+# Names that sort as the days do.
+WEEKDAY = {
+    "expressionType": "SQL",
+    "label": "day",
+    "sqlExpression": "case weekday when 1 then '1 Mon' when 2 then '2 Tue' when 3 then '3 Wed' when 4 then '4 Thu' when 5 then '5 Fri' when 6 then '6 Sat' else '7 Sun' end",
+}
 # Name, mart, kind of chart, width in twelfths, height, and how it is drawn.
 CHARTS = [
     (
@@ -169,7 +175,7 @@ CHARTS = [
         {
             "x_axis": "month", "time_grain_sqla": None, "x_axis_sort_asc": True,
             "metrics": [metric("max(one_department_share)", "known to one department only"), metric("max(repeat_contact_share)", "contacts that are repeats")],
-            "adhoc_filters": [whole("is_complete")], "y_axis_format": ".0%", "y_axis_bounds": [0, 1], "show_legend": True, "legendOrientation": "top",
+            "adhoc_filters": [whole("is_complete")], "y_axis_format": ".0%", "y_axis_bounds": [0, None], "show_legend": True, "legendOrientation": "top",
             "rich_tooltip": True, "markerEnabled": True, "x_axis_time_format": "%b %Y", "color_scheme": "supersetColors",
         },
     ),
@@ -177,7 +183,6 @@ CHARTS = [
         "What do our inner processes do to customers?", "friction_summary", "echarts_timeseries_bar", 6, 46,
         {
             "x_axis": "month", "time_grain_sqla": None, "metrics": [metric("sum(frictions)", "frictions")], "groupby": ["rule"], "stack": "Stack",
-            "adhoc_filters": [whole("month >= (select max(month) from marts.friction_summary) - interval '12 months'")],
             "show_legend": True, "legendOrientation": "right", "legendType": "scroll", "rich_tooltip": True, "x_axis_time_format": "%b %Y", "color_scheme": "supersetColors", "row_limit": 1000,
         },
     ),
@@ -185,24 +190,24 @@ CHARTS = [
         "Between which departments do customers wander?", "department_handoffs", "heatmap_v2", 6, 46,
         {
             "x_axis": "to_department", "groupby": "from_department", "metric": metric("sum(handoffs)", "hand-offs"), "linear_color_scheme": "superset_seq_1",
-            "normalize_across": "heatmap", "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_asc", "show_values": True, "show_legend": False, "value_bounds": [None, None],
-            "legend_type": "continuous", "left_margin": "auto", "bottom_margin": "auto", "row_limit": 1000,
+            "normalize_across": "heatmap", "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_desc", "show_values": True, "show_legend": False, "value_bounds": [None, None],
+            "legend_type": "continuous", "left_margin": 90, "bottom_margin": 40, "row_limit": 1000,
         },
     ),
     (
         "When does the rush come to customer service?", "contact_load", "heatmap_v2", 6, 46,
         {
-            "x_axis": "hour", "groupby": "weekday", "metric": metric("sum(contacts)", "contacts"), "linear_color_scheme": "superset_seq_1",
-            "adhoc_filters": [whole("department = 'support'")], "normalize_across": "heatmap", "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_asc", "show_values": True,
-            "show_legend": False, "legend_type": "continuous", "value_bounds": [None, None], "left_margin": "auto", "bottom_margin": "auto", "row_limit": 1000,
+            "x_axis": "hour", "groupby": WEEKDAY, "metric": metric("sum(contacts)", "contacts"), "linear_color_scheme": "superset_seq_1",
+            "adhoc_filters": [whole("department = 'support'")], "normalize_across": "heatmap", "sort_x_axis": "alpha_asc", "sort_y_axis": "alpha_desc", "show_values": True,
+            "show_legend": False, "legend_type": "continuous", "value_bounds": [None, None], "left_margin": 60, "bottom_margin": 40, "row_limit": 1000,
         },
     ),
     (
-        "Who needs something from us today?", "customer_360", "table", 12, 52,
+        "Who needs something from us today?", "customer_360", "table", 12, 62,
         {
             "query_mode": "raw",
             "all_columns": ["display_name", "next_best_step", "next_best_step_reason", "revenue_eur", "open_tickets", "overdue_eur", "friction_90d"],
-            "order_by_cols": ['["revenue_eur", false]'], "adhoc_filters": [whole("next_best_step <> 'none'")], "row_limit": 10, "server_pagination": False, "table_timestamp_format": "smart_date",
+            "order_by_cols": ['["revenue_eur", false]'], "adhoc_filters": [whole("next_best_step <> 'none'")], "row_limit": 1000, "page_length": 10, "server_pagination": False, "table_timestamp_format": "smart_date",
             "column_config": {"revenue_eur": {"d3NumberFormat": ",.2f"}, "overdue_eur": {"d3NumberFormat": ",.2f"}},
         },
     ),

@@ -19,7 +19,7 @@ def main() -> int:
         page.fill("input[type=password]", os.environ["SUPERSET_PASSWORD"])
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/login" not in url, timeout=60_000)
-        page.goto(f"{dashboard}?standalone=2", wait_until="networkidle", timeout=120_000)
+        page.goto(f"{dashboard}?standalone=1", wait_until="networkidle", timeout=120_000)
         # Charts below the window are asked for only when they come into sight.
         charts = page.locator("[data-test-viz-type], .dashboard-component-chart-holder")
         page.wait_for_selector(".dashboard-component-chart-holder", timeout=60_000)

@@ -56,7 +56,8 @@ fn expected_orders_keep_up_with_bg_nbd_on_cdnow() {
     for line in ran.stdout.lines().filter(|l| l.contains(" ours, ")) {
         let (_, told) = line.split_once(": ").expect("figures");
         for figure in told.split(", ").filter_map(|part| part.split(' ').next()) {
-            let figure = if figure.len() == 4 { format!("{},{}", &figure[..1], &figure[1..]) } else { figure.to_string() };
+            let figure =
+                if figure.len() == 4 { format!("{},{}", &figure[..1], &figure[1..]) } else { figure.to_string() };
             assert!(decisions.contains(&figure), "{figure} does not stand in DECISIONS.md: {line}");
         }
     }

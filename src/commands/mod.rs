@@ -38,7 +38,7 @@ pub fn run(cli: Cli) -> Result<()> {
             with_runtime(threads, run::run(&project, &args, threads, &narrator(global)))
         }
         Verb::Identity(args) => identity::identity(&args, global),
-        Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args)),
+        Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args, global.color)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
         Verb::Report(args) => with_runtime(cores(), report::report(&project(global)?, &args)),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
