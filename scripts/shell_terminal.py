@@ -21,7 +21,7 @@ from pathlib import Path
 PROMPT = "sample:1> "
 ESCAPES = re.compile(r"\x1b(\[[0-9;?<>=]*[a-zA-Z]|[()][A-Z0-9]|[=>])")
 # The development build's engine takes seconds for a first answer on a busy machine.
-PATIENCE = 120
+PATIENCE = 60
 
 
 class Terminal:
@@ -51,7 +51,8 @@ class Terminal:
                 data = b""
             if not data:
                 raise EOFError(f"ended before `{wanted}` came:\n{self.seen}")
-            self.seen = ESCAPES.sub("", self.seen + data.decode(errors="replace"))
+            text = ESCAPES.sub("", self.seen + data.decode(errors="replace"))
+            self.seen = re.sub("\n\r+", "\n", text.replace("\r\n", "\n"))
         shown, self.seen = self.seen.split(wanted, 1)
         return shown + wanted
 
@@ -110,7 +111,7 @@ def main() -> int:
         shell.ask(".rows 0")
         says(".rows 0", shell.ask("select customer_id from marts.customer_360;"), "\n358 rows (")
         shell.ask(".format csv")
-        says(".format csv", shell.ask("select 1 as one, 'a,b' as two;"), 'one,two\r\n1,"a,b"\r\n')
+        says(".format csv", shell.ask("select 1 as one, 'a,b' as two;"), 'one,two\n1,"a,b"\n')
         shell.ask(".format table")
         says("no such format", shell.ask(".format tabel"), "did you mean `table`?")
         says("no such command", shell.ask(".tabels"), "there is no command `.tabels`", "did you mean `.tables`?")

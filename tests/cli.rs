@@ -416,9 +416,14 @@ fn a_query_only_reads() {
     "#);
     assert_snapshot!(told(two_nights(), &["query", "select * from marts.customer_totl"]), @r#"
     stderr: error: the query cannot be planned: Error during planning: table 'uramaki.marts.customer_totl' not found
-    stderr:   hint: tables are named layer.name; `uramaki query "select * from information_schema.tables"` lists them
+    stderr:   hint: did you mean `marts.customer_total`?
     exit 2
     "#);
+    assert_snapshot!(told(two_nights(), &["query", "select * from customer_total"]), @r"
+    stderr: error: the query cannot be planned: Error during planning: table 'uramaki.main.customer_total' not found
+    stderr:   hint: did you mean `marts.customer_total`?
+    exit 2
+    ");
     assert_snapshot!(told(two_nights(), &["query", "drop table marts.customer_total"]), @r"
     stderr: error: `query` only reads
     stderr:   hint: say a SELECT; tables are written by `uramaki run`

@@ -10,8 +10,8 @@ use datafusion::sql::resolve::resolve_table_references;
 
 use super::{plan, tables};
 use crate::catalog;
-use crate::config::Project;
 use crate::config::project::Materialized;
+use crate::config::{Project, suggest};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::landing::{newest, order};
@@ -130,8 +130,12 @@ impl<'a> Reader<'a> {
         for statement in statements {
             let reads = resolve_table_references(&statement, true).map(|r| r.0).unwrap_or_default();
             let with_landing = reads.iter().any(|t| matches!(t.schema(), Some("landing" | "staging")));
-            let context = &self.session(with_landing).await?.context;
-            let logical = context.state().statement_to_plan(statement).await.map_err(|e| wrong(&e))?;
+            let Session { context, manifest, .. } = self.session(with_landing).await?;
+            let logical = context.state().statement_to_plan(statement).await.map_err(|e| {
+                let error = wrong(&e);
+                let near = reads.iter().find_map(|t| near(manifest, t.schema(), t.table()));
+                near.map_or(error.clone(), |name| error.hint(format!("did you mean `{name}`?")))
+            })?;
             SQLOptions::new()
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
@@ -144,6 +148,17 @@ impl<'a> Reader<'a> {
         }
         Ok(frames)
     }
+}
+
+/// The table that was meant by one that is not there: a layer left out, a letter too few.
+fn near<'m>(manifest: &'m Manifest, layer: Option<&str>, table: &str) -> Option<&'m str> {
+    let typed = layer.map_or(table.to_string(), |layer| format!("{layer}.{table}"));
+    let names = || manifest.tables.keys().map(String::as_str);
+    if names().any(|name| name == typed) || matches!(layer, Some("landing" | "staging" | "information_schema")) {
+        return None;
+    }
+    let last = |name: &&str| name.split('.').next_back() == Some(table);
+    names().find(last).or_else(|| suggest::nearest(&typed, names()))
 }
 
 fn wrong(e: &DataFusionError) -> Error {

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{CompletionType, Editor};
+use tokio::sync::Notify;
 
 use super::editor::{COMMANDS, Known, Words};
 use super::history::History;
@@ -62,6 +64,7 @@ pub async fn shell(project: &Project, args: &QueryArgs, mut wanted: Wanted) -> R
         ),
         None => tracing::info!("nothing is remembered"),
     }
+    let interrupts = interrupts()?;
     loop {
         let prompt = format!("{}:{}> ", project.name, shell.run);
         let text = match line.readline(&prompt) {
@@ -81,10 +84,12 @@ pub async fn shell(project: &Project, args: &QueryArgs, mut wanted: Wanted) -> R
         }
         let run = shell.run;
         // Before the work begins, so that no Ctrl-C is missed.
-        let interrupted = tokio::signal::ctrl_c();
+        let interrupted = interrupts.notified();
+        tokio::pin!(interrupted);
+        interrupted.as_mut().enable();
         let done = tokio::select! {
             biased;
-            _ = interrupted => Err(Error::new(Kind::Interrupted, crate::error::Diagnostic::new("cancelled"))),
+            () = interrupted => Err(Error::new(Kind::Interrupted, crate::error::Diagnostic::new("cancelled"))),
             done = shell.follow(&text) => done,
         };
         match done {
@@ -97,6 +102,25 @@ pub async fn shell(project: &Project, args: &QueryArgs, mut wanted: Wanted) -> R
             line.set_helper(Some(shell.words()));
         }
     }
+}
+
+/// Tells of each Ctrl-C. From a thread of its own: the engine may keep all of the runtime's threads busy for a while, and those would tell of it too late.
+fn interrupts() -> Result<Arc<Notify>> {
+    let failed = |e: std::io::Error| Error::failed(format!("listening for Ctrl-C: {e}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let notify = Arc::new(Notify::new());
+    let told = notify.clone();
+    std::thread::Builder::new()
+        .name("interrupts".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                while tokio::signal::ctrl_c().await.is_ok() {
+                    told.notify_waiters();
+                }
+            });
+        })
+        .map_err(failed)?;
+    Ok(notify)
 }
 
 fn editor(shell: &Shell<'_>, history: &History) -> rustyline::Result<Line> {
