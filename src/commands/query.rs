@@ -121,7 +121,8 @@ async fn answer(
             if shown < kept.total || kept.is_more {
                 let more = if kept.is_more { "more than " } else { "" };
                 let all = counted(kept.total, "row");
-                tracing::info!("the first {} of {more}{all}{took}; {}", counted(shown, "row"), wanted.more);
+                // Also with --quiet: who takes a part for the whole is wrong.
+                tracing::warn!("the first {} of {more}{all}{took}; {}", counted(shown, "row"), wanted.more);
             } else {
                 tracing::info!("{}{took}", counted(kept.total, "row"));
             }
