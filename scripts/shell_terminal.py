@@ -98,6 +98,7 @@ def main() -> int:
         says("several lines", shell.ask("select count(*) as n\rfrom marts.customer_360;"), "| 358 |", "1 row (")
         says("several statements", shell.ask("select 11 as a; select 22 as b;"), "| 11 |", "| 22 |")
         says("an error", shell.ask("select nope from marts.friction;"), "error: the query cannot be planned", "nope", "hint: ")
+        says("no SQL", shell.ask("selec 1;"), "error: this is no SQL", "Line: 1", "hint: ")
         says("the shell goes on", shell.ask("select 5 as five;"), "|    5 |", "1 row (")
         says("only reading", shell.ask("drop table marts.friction;"), "error: `query` only reads")
         says("a completed table", shell.ask("select count(*) as n from marts.friction_su\t;"), "marts.friction_summary;", "| 148 |")

@@ -163,6 +163,13 @@ fn near<'m>(manifest: &'m Manifest, layer: Option<&str>, table: &str) -> Option<
 
 fn wrong(e: &DataFusionError) -> Error {
     // The person's own words and the tables' names: nothing of rows stands in a planning error.
+    if let DataFusionError::SQL(fault, _) = e.find_root() {
+        return Error::config(format!(
+            "this is no SQL: {}",
+            fault.to_string().trim_start_matches("sql parser error: ")
+        ))
+        .hint("statements are SELECTs, with `;` between them");
+    }
     let text = e.find_root().to_string();
     let hint = match e.diagnostic() {
         Some(d) if !d.helps.is_empty() => d.helps.iter().map(|h| h.message.clone()).collect::<Vec<_>>().join("; "),

@@ -64,6 +64,8 @@ pub async fn collect(mut stream: SendableRecordBatchStream, rows: Option<u64>) -
 struct Column {
     name: String,
     is_number: bool,
+    /// Cut, it would say something else: a number or a time without its end.
+    is_whole: bool,
     /// None: NULL.
     cells: Vec<Option<String>>,
 }
@@ -77,9 +79,8 @@ impl Column {
         self.widest_cell().max(self.name.width()).max(1)
     }
 
-    /// Digits are never cut: a number without its end is another number.
     fn narrowest(&self) -> usize {
-        if self.is_number {
+        if self.is_whole {
             self.widest_cell().max(self.name.width().min(NARROWEST))
         } else {
             self.widest().min(NARROWEST)
@@ -126,7 +127,8 @@ fn columns(kept: &Kept) -> Result<Vec<Column>> {
             }
         }
         let is_number = field.data_type().is_numeric() || *field.data_type() == DataType::Null;
-        columns.push(Column { name: harmless(field.name()), is_number, cells });
+        let is_whole = is_number || field.data_type().is_temporal();
+        columns.push(Column { name: harmless(field.name()), is_number, is_whole, cells });
     }
     Ok(columns)
 }
