@@ -50,7 +50,7 @@ class Terminal:
             except OSError:
                 data = b""
             if not data:
-                raise EOFError(f"ended before `{wanted}` came:\n{self.seen}")
+                raise EOFError(f"ended ({os.waitpid(self.pid, 0)[1]}) before `{wanted}` came:\n{self.seen}")
             text = ESCAPES.sub("", self.seen + data.decode(errors="replace"))
             self.seen = re.sub("\n\r+", "\n", text.replace("\r\n", "\n"))
         shown, self.seen = self.seen.split(wanted, 1)

@@ -108,19 +108,34 @@ pub async fn shell(project: &Project, args: &QueryArgs, mut wanted: Wanted) -> R
 fn interrupts() -> Result<Arc<Notify>> {
     let failed = |e: std::io::Error| Error::failed(format!("listening for Ctrl-C: {e}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    // Before the editor's first line: it puts back what it finds there.
+    let mut listener = {
+        let _inside = runtime.enter();
+        listener().map_err(failed)?
+    };
     let notify = Arc::new(Notify::new());
     let told = notify.clone();
     std::thread::Builder::new()
         .name("interrupts".into())
         .spawn(move || {
             runtime.block_on(async {
-                while tokio::signal::ctrl_c().await.is_ok() {
+                while listener.recv().await.is_some() {
                     told.notify_waiters();
                 }
             });
         })
         .map_err(failed)?;
     Ok(notify)
+}
+
+#[cfg(unix)]
+fn listener() -> std::io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+#[cfg(windows)]
+fn listener() -> std::io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
 }
 
 fn editor(shell: &Shell<'_>, history: &History) -> rustyline::Result<Line> {
