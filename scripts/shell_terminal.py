@@ -79,7 +79,9 @@ def main() -> int:
     told: list[tuple[str, bool, str]] = []
 
     def says(what: str, shown: str, *parts: str) -> None:
-        told.append((what, all(part in shown for part in parts), shown))
+        # The editor goes back to the line's begin to draw it again.
+        plain = shown.replace("\r", "")
+        told.append((what, all(part in plain for part in parts), shown))
 
     there = sorted(str(p) for p in options.warehouse.rglob("*"))
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +104,7 @@ def main() -> int:
         says("the shell goes on", shell.ask("select 5 as five;"), "|    5 |", "1 row (")
         says("only reading", shell.ask("drop table marts.friction;"), "error: `query` only reads")
         says("a completed table", shell.ask("select count(*) as n from marts.friction_su\t;"), "marts.friction_summary;", "| 148 |")
-        says("a completed column", shell.ask("select sum(fric\t) as n from marts.friction_summary;"), "| 497 |")
+        says("a completed column", shell.ask("select max(revenue_at_r\t) > 0 as n from marts.friction;"), "max(revenue_at_risk_eur) > 0", "| true |")
         says("an alias's column", shell.ask("select count(*) as n from marts.friction f where f.cost_\t >= 0;"), "f.cost_eur >= 0;", "| 497 |")
         says("a limit", shell.ask("select customer_id from marts.customer_360;"), "the first 50 rows of 358 rows (", "; .rows 0 shows all")
         says("a wide table", shell.ask("select * from marts.customer_360 limit 2;"), "-[ row 2 ]-", "next_best_step_reason | ", "2 rows (")

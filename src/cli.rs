@@ -1,5 +1,6 @@
 //! The command line as typed. Every flag has a variable `URAMAKI_…`; a flag beats the variable, the variable beats the file.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -144,7 +145,7 @@ pub struct QueryArgs {
     pub rows: Option<u64>,
     /// Where the shell remembers statements, instead of the user's state folder; empty: nowhere
     #[arg(long, value_name = "FILE", env = "URAMAKI_HISTORY")]
-    pub history: Option<PathBuf>,
+    pub history: Option<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -57,14 +57,18 @@ fn with_pool(threads: usize) -> Result<()> {
     Ok(())
 }
 
-fn with_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         // Plans of many joins are deep.
         .thread_stack_size(8 << 20)
         .enable_all()
         .build()
-        .map_err(|e| Error::failed(format!("starting: {e}")))?;
+        .map_err(|e| Error::failed(format!("starting: {e}")))
+}
+
+fn with_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = runtime(threads)?;
     let out = runtime.block_on(work);
     // A blocking read that still waits for its source is not waited for.
     runtime.shutdown_background();

@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
@@ -152,21 +151,6 @@ async fn answer(
             }
         }
     }
-}
-
-/// The same rows, worked out beside the one who waits for them: who has enough goes away at once.
-fn apart(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    let mut builder = RecordBatchReceiverStream::builder(stream.schema(), 2);
-    let out = builder.tx();
-    builder.spawn(async move {
-        while let Some(batch) = stream.next().await {
-            if out.send(batch).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    });
-    builder.build()
 }
 
 /// `0.04 s`

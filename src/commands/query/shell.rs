@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use futures::StreamExt;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{CompletionType, Editor};
@@ -18,7 +23,7 @@ use crate::config::{Project, suggest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{ColumnRecord, Manifest};
 use crate::output::counted;
-use crate::runs::reading::{self, Reader};
+use crate::runs::reading::Reader;
 
 type Line = Editor<Words, MemHistory>;
 
@@ -29,6 +34,48 @@ struct Shell<'a> {
     /// Tables of the run, by name.
     tables: BTreeMap<String, Shown>,
     run: u64,
+    workers: Workers,
+}
+
+/// The threads that work out answers. Who is told to stop may go on for a while, since operators cannot be broken off at any place: the next statement gets others.
+#[derive(Default)]
+struct Workers {
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Workers {
+    /// Works a statement out beside the one who waits for its rows.
+    fn run(&mut self, frame: DataFrame) -> Result<SendableRecordBatchStream> {
+        let runtime = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => crate::commands::runtime(crate::commands::cores())?,
+        };
+        let mut builder = RecordBatchReceiverStream::builder(Arc::new(frame.schema().as_arrow().clone()), 2);
+        let out = builder.tx();
+        let work = async move {
+            let mut stream = frame.execute_stream().await?;
+            while let Some(batch) = stream.next().await {
+                if out.send(batch).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        builder.spawn_on(work, self.runtime.insert(runtime).handle());
+        Ok(builder.build())
+    }
+
+    fn leave(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 /// A table as `.schema` shows it.
@@ -52,9 +99,16 @@ pub async fn shell(project: &Project, args: &QueryArgs, mut wanted: Wanted) -> R
         return Err(Error::config("the shell answers on the screen").hint("say what to ask: a SELECT, or -f FILE"));
     }
     wanted.more = ".rows 0 shows all";
-    let mut shell = Shell { project, reader: Reader::new(project, args.run), wanted, tables: BTreeMap::new(), run: 0 };
+    let mut shell = Shell {
+        project,
+        reader: Reader::new(project, args.run),
+        wanted,
+        tables: BTreeMap::new(),
+        run: 0,
+        workers: Workers::default(),
+    };
     let greeting = shell.look().await?;
-    let history = History::new(args.history.as_deref(), shell.personal());
+    let history = History::new(args.history.as_deref().map(Path::new), shell.personal());
     let mut line = editor(&shell, &history).map_err(|e| Error::failed(format!("the terminal: {e}")))?;
     tracing::info!("{greeting}. Statements end with `;`, .help lists what else there is");
     match history.path() {
@@ -95,7 +149,10 @@ pub async fn shell(project: &Project, args: &QueryArgs, mut wanted: Wanted) -> R
         match done {
             Ok(Next::End) => return Ok(()),
             Ok(Next::Go) => {}
-            Err(e) if e.kind == Kind::Interrupted => tracing::info!("cancelled"),
+            Err(e) if e.kind == Kind::Interrupted => {
+                shell.workers.leave();
+                tracing::info!("cancelled");
+            }
             Err(e) => crate::commands::report(&e, false),
         }
         if shell.run != run {
@@ -210,7 +267,7 @@ impl Shell<'_> {
         let frames = self.reader.plan(sql).await?;
         for frame in frames {
             let began = Instant::now();
-            super::answer(super::apart(reading::stream(frame).await?), &self.wanted, None, began).await?;
+            super::answer(self.workers.run(frame)?, &self.wanted, None, began).await?;
         }
         Ok(())
     }
