@@ -1,5 +1,6 @@
 //! The command line as typed. Every flag has a variable `URAMAKI_…`; a flag beats the variable, the variable beats the file.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -125,10 +126,9 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct QueryArgs {
-    /// One SELECT
-    #[arg(required_unless_present = "file")]
+    /// SELECT statements, with `;` between them. Without them, on a terminal: a shell
     pub sql: Option<String>,
-    /// A file with the SELECT; `-` reads it from stdin
+    /// A file with the statements; `-` reads them from stdin
     #[arg(short, long, value_name = "FILE", conflicts_with = "sql", env = "URAMAKI_FILE")]
     pub file: Option<PathBuf>,
     /// How the answer is written
@@ -140,6 +140,12 @@ pub struct QueryArgs {
     /// The tables as this run published them
     #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
     pub run: Option<u64>,
+    /// How many rows a table shows; 0: all [default: 50 on a terminal, else all]
+    #[arg(long, value_name = "N", env = "URAMAKI_ROWS")]
+    pub rows: Option<u64>,
+    /// Where the shell remembers statements, instead of the user's state folder; empty: nowhere
+    #[arg(long, value_name = "FILE", env = "URAMAKI_HISTORY")]
+    pub history: Option<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
