@@ -250,24 +250,27 @@ fn a_publication_to_files_that_dies_is_taken_up() {
     small.night(2);
     small.run().expect(0);
     small.write("uramaki.yaml", &project);
+    // Names of the warehouse's files are in the start file: it differs from copy to copy.
+    let held = |small: &Small| {
+        let out = small.root().join("out");
+        let kept = files(&out).into_keys().filter(|f| !f.contains("uramaki.json") && !f.starts_with("duckdb"));
+        kept.map(|f| (f.clone(), common::sha256(&fs::read(out.join(&f)).expect("the file")))).collect::<Vec<_>>()
+    };
+    let whole = small.copy();
+    whole.uramaki(&["publish"]).expect(0);
+    assert_eq!(held(&whole).len(), 3);
     let mut killed = 0;
-    for number in 1..=16 {
+    for number in 1..=12 {
         for side in ["before", "after"] {
             let copy = small.copy();
             let fault = format!("{side}:{number}");
-            let died = command(copy.root()).arg("publish").env("URAMAKI_FAULT", fault).output().expect("it starts");
-            if died.status.code().is_some() {
-                continue;
-            }
-            killed += 1;
+            let died = command(copy.root()).arg("publish").env("URAMAKI_FAULT", &fault).output().expect("it starts");
+            killed += u32::from(died.status.code().is_none());
             copy.uramaki(&["publish"]).expect(0);
-            // A copy lies elsewhere than its start file says: the other kinds are compared here.
-            let csv = fs::read_to_string(copy.root().join("out/csv/marts/customer_total.csv")).expect("the file");
-            assert_eq!(csv.lines().count(), 3, "{side}:{number}: {csv}");
-            compare(copy.root(), &COMPARE_FILES[..6]);
+            assert_eq!(held(&copy), held(&whole), "{fault}");
         }
     }
-    assert!(killed >= 16, "only {killed} deaths");
+    assert_eq!(killed, 24, "each write is a death");
 }
 
 #[test]
@@ -277,13 +280,13 @@ fn formulas_do_no_harm() {
         "sql/marts/customer_total.sql",
         "select customer_id, count(*) as orders, cast(sum(total_eur) as decimal(18,2)) as total_eur,\n\
          case when count(*) > 1 then '=HYPERLINK(\"http://example.org\",\"a,b\")' else '+49 30 1' end as note,\n\
-         max(cast('2026-11-18' as date)) as day, max(updated_at) as at, max(total_eur) > 5 as is_large,\n\
+         max(cast('2026-11-18' as date)) as day, max(updated_at) as seen_at, max(total_eur) > 5 as is_large,\n\
          cast(sum(total_eur) * 100000000000000 as decimal(38,2)) as wide\n\
          from warehouse.fct_order where customer_id is not null group by customer_id\n",
     );
     let yml = fs::read_to_string(small.root().join("sql/marts/customer_total.yml")).expect("its yml");
     let more = "  note: {type: text, description: A note.}\n  day: {type: date, description: A day.}\n  \
-                at: {type: timestamp, description: A time.}\n  is_large: {type: boolean, description: A flag.}\n  \
+                seen_at: {type: timestamp, description: A time.}\n  is_large: {type: boolean, description: A flag.}\n  \
                 wide: {type: \"decimal(38,2)\", unit: EUR, description: Many digits.}\n";
     small.write("sql/marts/customer_total.yml", format!("{yml}{more}"));
     small.night(1);
@@ -365,9 +368,9 @@ fn a_publication_to_the_database_that_dies_leaves_the_old_tables() {
     let ran = small.run().expect(0);
     assert!(ran.stderr.contains("the environment variable TEST_MARTS_URL is not set"), "{}", ran.stderr);
     for fault in ["before:1", "after:1", "before:2", "before:3"] {
-        let died =
-            command(small.root()).arg("publish").env("TEST_MARTS_URL", &database.url).env("URAMAKI_FAULT", fault);
-        assert_eq!(died.output().expect("it starts").status.code(), None, "{fault}");
+        let mut publish = command(small.root());
+        publish.arg("publish").env("TEST_MARTS_URL", &database.url).env("URAMAKI_FAULT", fault);
+        assert_eq!(publish.output().expect("it starts").status.code(), None, "{fault}");
         assert_eq!(database.sql(SUM), "16.50", "{fault}");
     }
     let planned = with_url(&small, &database.url, &["plan"]).expect(0);
