@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fields;
 pub mod lexicon;
 pub mod model;
+mod prefetch;
 pub mod recall;
 pub mod settings;
 mod signature;
@@ -21,7 +22,7 @@ pub mod train;
 
 use rayon::prelude::*;
 
-use block::{Blocks, RuleReport};
+use block::{Blocks, Partners, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
 use compare::NOTHING;
 use fields::{Entity, FieldType};
@@ -32,6 +33,8 @@ use table::{Prepared, Table};
 
 /// Pairs of at least this probability are kept: together with others they may tell enough.
 const KEPT_AT: f64 = 0.02;
+/// So many records ahead, memory is asked for.
+const SOON: usize = 4;
 
 /// Evidence that too many hold to tell anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,45 +262,38 @@ fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (V
     let may_pair = may_pair(&given.sources);
     let scored: Vec<(Vec<Pair>, Vec<u64>, u64)> = (0..PIECES)
         .into_par_iter()
-        // A thread's pieces share what was seen: each record asks once.
-        .map_init(
-            || vec![u32::MAX; data.records],
-            |seen, p| {
-                let (mut found, mut new, mut recalled) = (Vec::new(), vec![0; rules], 0);
-                let mut pair = vec![NOTHING; data.fields.len()];
-                for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
-                    let recall = given.recall.as_ref().filter(|r| r.is_same(right as u32));
-                    blocks.partners(right as u32, seen, false, |left, block| {
-                        if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
-                            return;
-                        }
-                        new[block.0] += 1;
-                        let keep = |probability, weight| Pair {
-                            left,
-                            right: right as u32,
-                            probability,
-                            weight,
-                            by: By::Model,
-                        };
-                        if let Some(recall) = recall.filter(|r| r.is_same(left) && !blocks.was_wide(block)) {
-                            recalled += 1;
-                            found.extend(recall.pair(left, right as u32).map(|(p, w)| keep(p, w)));
-                            return;
-                        }
-                        compare::begin(data, left as usize, right, &mut pair);
-                        if !scorer.can_reach(data, &pair, KEPT_AT) {
-                            return;
-                        }
-                        compare::finish(data, left as usize, right, &mut pair);
-                        let score = scorer.score(&pair, data.of_organisations(left as usize, right));
-                        if score.probability >= KEPT_AT {
-                            found.push(keep(rounded(score.probability), rounded(score.weight)));
-                        }
-                    });
+        // A thread's pieces share the room.
+        .map_init(Partners::default, |partners, p| {
+            let (mut found, mut new, mut recalled) = (Vec::new(), vec![0; rules], 0);
+            let mut pair = vec![NOTHING; data.fields.len()];
+            for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
+                blocks.prefetch(right + SOON);
+                let recall = given.recall.as_ref().filter(|r| r.is_same(right as u32));
+                let partners = blocks.partners(right as u32, false, partners);
+                partners.iter().take(SOON).for_each(|p| data.prefetch(p.record as usize));
+                for (at, partner) in partners.iter().enumerate() {
+                    if let Some(later) = partners.get(at + SOON) {
+                        data.prefetch(later.record as usize);
+                    }
+                    let left = partner.record;
+                    if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
+                        continue;
+                    }
+                    new[partner.rule as usize] += 1;
+                    let keep =
+                        |probability, weight| Pair { left, right: right as u32, probability, weight, by: By::Model };
+                    if let Some(recall) = recall.filter(|r| r.is_same(left) && !blocks.was_wide(partner)) {
+                        recalled += 1;
+                        found.extend(recall.pair(left, right as u32).map(|(p, w)| keep(p, w)));
+                        continue;
+                    }
+                    if let Some(score) = scorer.score_at_least(data, (left as usize, right), KEPT_AT, &mut pair) {
+                        found.push(keep(rounded(score.probability), rounded(score.weight)));
+                    }
                 }
-                (found, new, recalled)
-            },
-        )
+            }
+            (found, new, recalled)
+        })
         .collect();
     let mut new = vec![0; rules];
     let (mut pairs, mut recalled) = (Vec::new(), 0);

@@ -8,6 +8,7 @@ use rphonetic::{DoubleMetaphone, Encoder};
 
 use super::compare::Thresholds;
 use super::fields::FieldType;
+use super::prefetch::prefetch;
 use super::signature::Signature;
 use super::text::{self, Date};
 use super::{lexicon, model::Shares};
@@ -224,6 +225,18 @@ fn sound(word: &str) -> Box<str> {
     }
 }
 
+/// What is known of a record's value at a glance.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell {
+    /// The value's number, or [`NONE`].
+    pub id: u32,
+    pub signature: Signature,
+}
+
+impl Cell {
+    const NONE: Cell = Cell { id: NONE, signature: Signature::NONE };
+}
+
 /// All that is compared, in a fixed order; names are always there.
 #[derive(Debug)]
 pub struct Prepared {
@@ -242,8 +255,8 @@ pub struct Prepared {
     pub numbering: Vec<u32>,
     /// Of organisations: mailboxes of one domain of its own count as one desk's.
     pub by_domain: bool,
-    /// Of each record, of each field: its first value. One record's numbers lie together.
-    rows: Vec<u32>,
+    /// Of each record, of each field: its first value. One record's lie together.
+    cells: Vec<Cell>,
     /// Of each record: whether its mailbox has one of its names in it.
     mail_of_name: Vec<bool>,
 }
@@ -256,7 +269,21 @@ impl Prepared {
     /// The record's (first) value of the field at a place, or [`NONE`].
     #[inline]
     pub fn id(&self, record: usize, place: usize) -> u32 {
-        self.rows[record * self.fields.len() + place]
+        self.cells[record * self.fields.len() + place].id
+    }
+
+    /// The record's (first) value of each field.
+    #[inline]
+    pub fn cells(&self, record: usize) -> &[Cell] {
+        let width = self.fields.len();
+        &self.cells[record * width..(record + 1) * width]
+    }
+
+    /// Asks the machine for the record's cells.
+    #[inline]
+    pub fn prefetch(&self, record: usize) {
+        let width = self.fields.len();
+        prefetch(&self.cells, record * width, (record + 1) * width);
     }
 
     /// Takes all values of a field away, as if nobody had any; [`Prepared::lay_out`] comes after it.
@@ -267,19 +294,22 @@ impl Prepared {
         }
     }
 
-    /// Lays the numbers of values together; after any change of the fields.
+    /// Lays what is known of a record's values together; after any change of the fields.
     pub fn lay_out(&mut self) {
         let fields = &self.fields;
         let width = fields.len();
-        let mut rows = vec![NONE; self.records * width];
-        rows.par_chunks_mut(width * 4096).enumerate().for_each(|(chunk, out)| {
+        let mut cells = vec![Cell::NONE; self.records * width];
+        cells.par_chunks_mut(width * 4096).enumerate().for_each(|(chunk, out)| {
             for (i, row) in out.chunks_mut(width).enumerate() {
                 for (to, field) in row.iter_mut().zip(fields) {
-                    *to = field.first(chunk * 4096 + i);
+                    let id = field.first(chunk * 4096 + i);
+                    if id != NONE {
+                        *to = Cell { id, signature: field.signatures[id as usize] };
+                    }
                 }
             }
         });
-        self.rows = rows;
+        self.cells = cells;
     }
 
     pub fn mail_of_name(&self, record: usize) -> bool {
@@ -411,7 +441,7 @@ pub fn prepare(table: &Table, default_country: &str) -> Prepared {
         generation,
         numbering: Vec::new(),
         by_domain: false,
-        rows: Vec::new(),
+        cells: Vec::new(),
         mail_of_name: Vec::new(),
     };
     let only = |kind: FieldType| {
