@@ -69,6 +69,8 @@ pub enum Verb {
     Plan(PlanArgs),
     /// Read what is new, build what it changes, check it, publish it
     Run(RunArgs),
+    /// Write the committed marts to the sinks of the project file again
+    Publish(PublishArgs),
     /// Ask the published tables
     Query(QueryArgs),
     /// History: inputs, outputs, balance, checks, timings
@@ -122,6 +124,15 @@ pub struct RunArgs {
     /// Memory for operators before they spill, as 512MiB or 2GiB (default: half of the machine's)
     #[arg(long, value_name = "SIZE", env = "URAMAKI_MEMORY")]
     pub memory: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The sink's name in uramaki.yaml (default: all of them)
+    pub sink: Option<String>,
+    /// Write over what somebody else has changed in the sink
+    #[arg(long, requires = "sink", env = "URAMAKI_OVERWRITE", value_parser = BoolishValueParser::new())]
+    pub overwrite: bool,
 }
 
 #[derive(Debug, Args)]

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("landing", &["config", "contract", "manifest", "store"]),
     ("identity", &["config", "contract", "engine", "output"]),
     ("checks", &["config", "engine"]),
-    ("sinks", &["manifest", "store"]),
+    ("sinks", &["config", "manifest", "output", "store"]),
     // Above them.
     (
         "runs",
@@ -39,7 +39,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "commands",
         &[
             "cli", "config", "engine", "generate", "identity", "manifest", "models", "output", "report", "runs",
-            "sources", "store",
+            "sinks", "sources", "store",
         ],
     ),
     ("main", &["cli", "commands"]),
@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const SHARED_TYPES: &[(&str, &str, &str)] = &[
     ("landing", "models::writer", "every Parquet file is written and hashed in one way"),
     ("landing", "sources::drop::Found", "what a source hands over is what landing takes"),
-    ("sinks", "models::writer::sha256", "one way to hash"),
+    ("sinks", "models::writer", "one way to hash, and to write Parquet"),
     ("manifest", "models::writer::sha256", "one way to hash"),
     ("checks", "models::writer::Observer", "checks look at rows while they are written"),
     ("identity", "landing::newest", "ages of records go by the order of landed files"),

@@ -6,6 +6,7 @@ mod identity;
 mod identity_project;
 mod init;
 mod plan;
+mod publish;
 mod quarantine;
 mod query;
 mod report;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<()> {
             with_pool(threads)?;
             with_runtime(threads, run::run(&project, &args, threads, &narrator(global)))
         }
+        Verb::Publish(args) => with_runtime(cores(), publish::publish(&project(global)?, &args, &narrator(global))),
         Verb::Identity(args) => identity::identity(&args, global),
         Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args, global.color)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),

@@ -75,6 +75,9 @@ pub struct ProjectYaml {
     /// Thresholds of the company. Models read each as a parameter of its name (`$journey_gap_days`).
     #[serde(default)]
     pub settings: Ordered<SettingYaml>,
+    /// Where the marts are written besides the warehouse, for programs that do not read Delta tables: files, or a database. By name.
+    #[serde(default)]
+    pub sinks: Ordered<SinkYaml>,
     /// Into how many parts the engine cuts its work. Part of the project, never of the machine: results must not depend on it. Default: 4.
     #[schemars(range(min = 1, max = 256))]
     pub partitions: Option<usize>,
@@ -118,6 +121,61 @@ impl JsonSchema for SettingYaml {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["integer", "number", "string", "boolean"] })
     }
+}
+
+/// One more place for the marts of each committed run.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SinkYaml {
+    /// parquet, csv, xlsx: one file a table. duckdb: a start file with views over the published files. postgres: a schema of a database.
+    pub kind: SinkKindYaml,
+    /// Which tables, named as `--select` names models. Default: all marts.
+    pub tables: Option<Vec<String>>,
+    /// Where the files are written: a folder relative to the project, or an object store URL. Nothing else belongs there.
+    pub folder: Option<String>,
+    /// csv: what becomes of text that a spreadsheet would take for a formula. neutralise (default): an apostrophe before it; keep: written as it is.
+    pub formulas: Option<FormulasYaml>,
+    /// csv: begin files with a byte order mark, by which Excel knows UTF-8. Default: false.
+    pub bom: Option<bool>,
+    /// duckdb: the warehouse's place as readers see it (a mounted folder, a URL). Default: as `warehouse` says.
+    pub seen_as: Option<String>,
+    /// postgres: the environment variable that holds the database's URL.
+    pub url_env: Option<String>,
+    /// postgres: the file that holds the database's URL, relative to the project.
+    pub url_file: Option<String>,
+    /// postgres: the schema of the tables; nothing else belongs there. Default: marts.
+    pub schema: Option<String>,
+    /// postgres: a role that may read the tables. It is made where there is none. Default: nobody but the owner.
+    pub reader: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkKindYaml {
+    Parquet,
+    Csv,
+    Xlsx,
+    Duckdb,
+    Postgres,
+}
+
+impl SinkKindYaml {
+    pub fn word(self) -> &'static str {
+        match self {
+            SinkKindYaml::Parquet => "parquet",
+            SinkKindYaml::Csv => "csv",
+            SinkKindYaml::Xlsx => "xlsx",
+            SinkKindYaml::Duckdb => "duckdb",
+            SinkKindYaml::Postgres => "postgres",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormulasYaml {
+    Neutralise,
+    Keep,
 }
 
 /// pipelines/<system>.yaml: one source system, and the contracts of its objects.

@@ -99,6 +99,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
             drop: settled.drop,
             identity: settled.identity,
             settings: settled.settings,
+            sinks: settled.sinks,
             partitions: settled.partitions,
             memory: settled.memory,
             threads: settled.threads,

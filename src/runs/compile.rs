@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use datafusion::prelude::SessionContext;
 
-use super::{resolve, tables};
+use super::{publish, resolve, tables};
 use crate::catalog;
 use crate::checks::observe::RowChecks;
 use crate::checks::{self, Rule};
@@ -51,6 +51,9 @@ pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
             Ok(logical) => findings.extend(plan::refuse_impure(&logical, &check.file.sql, &check.file.sql_path)),
             Err(finding) => findings.push(finding),
         }
+    }
+    if let Err(error) = publish::selections(project, graph) {
+        findings.extend(error.findings);
     }
     if let Err(error) = resolve::way(project) {
         findings.extend(error.findings);

@@ -8,6 +8,7 @@ pub mod intake;
 pub mod keep;
 pub mod lock;
 pub mod plan;
+pub mod publish;
 pub mod reading;
 pub mod resolve;
 pub mod run;

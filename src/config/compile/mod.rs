@@ -4,6 +4,7 @@ mod column;
 mod model;
 mod pipeline;
 mod project;
+mod sink;
 
 pub use model::{models_and_checks, relationships};
 pub use pipeline::pipeline;
