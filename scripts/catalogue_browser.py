@@ -49,6 +49,9 @@ def main() -> None:
             page.evaluate("document.querySelectorAll('.entry.shown details').forEach((d) => { d.open = false; })")
             seen["views"].append(told)
 
+        page.keyboard.press("Tab")
+        keys = {"first_stop": page.evaluate("document.activeElement.className")}
+        page.evaluate("document.activeElement.blur()")
         look()
         for text in args.search:
             page.fill("#search", text)
@@ -58,9 +61,6 @@ def main() -> None:
             )
             page.fill("#search", "")
         # The keyboard alone: to the search, down to the first answer, and there.
-        page.evaluate("document.activeElement.blur()")
-        page.keyboard.press("Tab")
-        keys = {"first_stop": page.evaluate("document.activeElement.className")}
         page.evaluate("document.activeElement.blur()")
         page.keyboard.press("/")
         keys["slash"] = page.evaluate("document.activeElement.id")
@@ -73,7 +73,7 @@ def main() -> None:
         for view in args.view:
             name, _, deciding = view.partition("+")
             page.evaluate("(to) => { location.hash = to; }", name)
-            page.wait_for_timeout(80)
+            page.wait_for_timeout(150)
             if deciding:
                 page.check(".entry.shown .deciding")
             look()

@@ -96,8 +96,18 @@ fn the_page_is_searched_and_drawn() {
     let page = made().file("en/index.html");
     let decides = format!("{REVENUE}+deciding");
     let views = [
-        "--view", "marts.customer_360", REVENUE, &decides, "landing.zendesk__tickets", "warehouse.dim_date", "metrics", "connect",
-        "--search", "revenue_eur", "customer_360", "open tickets",
+        "--view",
+        "marts.customer_360",
+        REVENUE,
+        &decides,
+        "landing.zendesk__tickets",
+        "warehouse.dim_date",
+        "metrics",
+        "connect",
+        "--search",
+        "revenue_eur",
+        "customer_360",
+        "open tickets",
     ];
     let seen = open(&page, &views);
     assert_sound(&seen);
@@ -110,12 +120,17 @@ fn the_page_is_searched_and_drawn() {
     let table = &views[1];
     assert_eq!(table["label"], "Lineage of marts.customer_360");
     for name in ["warehouse.fct_order", "marts.friction", "warehouse.dim_customer", "marts.changed_needs"] {
-        assert!(table["boxes"].as_array().is_some_and(|b| b.contains(&name.into()) || name.ends_with("needs")), "{name}");
+        assert!(
+            table["boxes"].as_array().is_some_and(|b| b.contains(&name.into()) || name.ends_with("needs")),
+            "{name}"
+        );
     }
     let column = &views[2];
     assert_eq!(column["marked"], json!([REVENUE]));
     let boxes: BTreeSet<&str> = column["boxes"].as_array().expect("boxes").iter().filter_map(Value::as_str).collect();
-    for name in ["landing.shopify__orders", "landing.shopify__refunds", "landing.controlling__fx_rates", "warehouse.fct_order"] {
+    for name in
+        ["landing.shopify__orders", "landing.shopify__refunds", "landing.controlling__fx_rates", "warehouse.fct_order"]
+    {
         assert!(boxes.contains(name), "{name} is not in the picture: {boxes:?}");
     }
     assert!(column["lines"].as_u64().is_some_and(|n| n >= 10) && column["soft"] == 0, "{column}");
@@ -157,7 +172,8 @@ fn every_table_and_column_is_there() {
     for (table, column) in known.lines().skip(1).filter_map(|l| l.split_once(',')) {
         let told = tables.get(table).unwrap_or_else(|| panic!("{table} is missing"));
         let columns = told["columns"].as_array().expect("columns");
-        let found = columns.iter().find(|c| c["name"] == column).unwrap_or_else(|| panic!("{table}.{column} is missing"));
+        let found =
+            columns.iter().find(|c| c["name"] == column).unwrap_or_else(|| panic!("{table}.{column} is missing"));
         assert!(found["type"].as_str().is_some_and(|t| !t.is_empty()), "{table}.{column} has no type");
         assert!(found["description"].as_str().is_some_and(|t| t.len() > 4), "{table}.{column} is not described");
         assert!(text.contains(&format!("<tr id=\"{table}.{column}\">")), "{table}.{column} is not on the page");
@@ -176,7 +192,8 @@ fn every_table_and_column_is_there() {
     let order = tables["warehouse.fct_order"];
     assert_eq!((&order["grain"], &order["key"]), (&json!("one row per order"), &json!(["order_id"])));
     assert!(order["rows"].as_u64().is_some_and(|n| n > 1000), "{}", order["rows"]);
-    let unit = order["columns"].as_array().expect("columns").iter().find(|c| c["name"] == "total_eur").expect("total_eur");
+    let unit =
+        order["columns"].as_array().expect("columns").iter().find(|c| c["name"] == "total_eur").expect("total_eur");
     assert_eq!(unit["unit"], "EUR");
     assert!(text.contains("Orders not cancelled with tax and shipping, less the shop&#39;s refunds"), "a description");
 }
@@ -202,16 +219,25 @@ fn lineage_is_that_of_the_plans() {
     let of = |to: &str| sources(&catalogue, to, &["value"]);
     let direct = |to: &str, kind: &str| -> BTreeSet<String> {
         let edges = catalogue["lineage"].as_array().expect("edges").iter();
-        edges.filter(|e| e["to"] == to && e["kind"] == kind).filter_map(|e| Some(e["from"].as_str()?.to_string())).collect()
+        edges
+            .filter(|e| e["to"] == to && e["kind"] == kind)
+            .filter_map(|e| Some(e["from"].as_str()?.to_string()))
+            .collect()
     };
     let revenue = of(REVENUE);
     for from in [
-        "warehouse.fct_order.total_eur", "warehouse.fct_order.refunds_eur", "staging.stg_shopify__orders.total_price",
-        "landing.shopify__orders.total_price", "landing.shopify__refunds.amount",
+        "warehouse.fct_order.total_eur",
+        "warehouse.fct_order.refunds_eur",
+        "staging.stg_shopify__orders.total_price",
+        "landing.shopify__orders.total_price",
+        "landing.shopify__refunds.amount",
     ] {
         assert!(revenue.contains(from), "{from} is not behind the revenue: {revenue:?}");
     }
-    assert!(revenue.iter().any(|s| s.starts_with("landing.controlling__fx_rates.")), "the rate of exchange: {revenue:?}");
+    assert!(
+        revenue.iter().any(|s| s.starts_with("landing.controlling__fx_rates.")),
+        "the rate of exchange: {revenue:?}"
+    );
     // Tax and e-mail have nothing to do with it.
     assert!(!revenue.contains("landing.shopify__orders.total_tax") && !revenue.iter().any(|s| s.ends_with(".email")));
     // A cancelled order does not count: that decides, and is no value.
@@ -222,7 +248,12 @@ fn lineage_is_that_of_the_plans() {
     assert!(direct("marts.customer_360.open_tickets", "filter").contains("warehouse.fct_ticket.is_open"));
     // Through identity, back to what the systems hand over.
     let email = of("marts.customer_360.email");
-    for from in ["identity.record.email", "landing.shopify__customers.email", "landing.stripe__customers.email", "landing.zendesk__users.email"] {
+    for from in [
+        "identity.record.email",
+        "landing.shopify__customers.email",
+        "landing.stripe__customers.email",
+        "landing.zendesk__users.email",
+    ] {
         assert!(email.contains(from), "{from}: {email:?}");
     }
     let field = |table: &str, column: &str| {
@@ -277,7 +308,12 @@ fn nobody_stands_in_it() {
         let tells = columns.iter().any(|c| c["personal"] == true || c["name"] == "customer_id");
         assert!(!tells || table["sample"].is_null(), "{} shows rows of persons", table["name"]);
     }
-    let silo = catalogue["tables"].as_array().expect("tables").iter().find(|t| t["name"] == "marts.silo_index").expect("silo_index");
+    let silo = catalogue["tables"]
+        .as_array()
+        .expect("tables")
+        .iter()
+        .find(|t| t["name"] == "marts.silo_index")
+        .expect("silo_index");
     assert_eq!(silo["sample"]["rows"].as_array().map(Vec::len), Some(5));
 }
 
@@ -290,7 +326,11 @@ fn checks_stand_with_what_they_said() {
     let catalogue = made.json();
     let mut told: BTreeMap<String, Value> = BTreeMap::new();
     for table in catalogue["tables"].as_array().expect("tables") {
-        let of_columns = table["columns"].as_array().into_iter().flatten().flat_map(|c| c["checks"].as_array().into_iter().flatten());
+        let of_columns = table["columns"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|c| c["checks"].as_array().into_iter().flatten());
         for check in table["checks"].as_array().into_iter().flatten().chain(of_columns) {
             told.insert(check["name"].as_str().expect("a name").to_string(), check["offenders"].clone());
         }
@@ -324,7 +364,16 @@ fn a_semantic_layer_takes_the_metrics() {
         let lines: Vec<&str> = answer.lines().collect();
         assert!(lines.len() == 2 && lines[0] == name && lines[1].parse::<f64>().is_ok(), "{name}: {answer}");
     }
-    for name in ["revenue", "active_customers", "open_tickets", "handoffs", "repeat_contacts", "frictions", "friction_cost", "cost_to_serve"] {
+    for name in [
+        "revenue",
+        "active_customers",
+        "open_tickets",
+        "handoffs",
+        "repeat_contacts",
+        "frictions",
+        "friction_cost",
+        "cost_to_serve",
+    ] {
         assert!(metrics.contains(name), "{name}");
     }
 }
@@ -365,16 +414,35 @@ fn faulty_metrics_are_found_offline() {
         small.write("sql/warehouse/fct_order.yml", format!("{yml}metrics:\n{metrics}"));
         small.uramaki(&["check"])
     };
-    let good = "  sales: {description: All of it., unit: EUR, aggregate: sum, expression: total_eur, time: updated_at}\n";
+    let good =
+        "  sales: {description: All of it., unit: EUR, aggregate: sum, expression: total_eur, time: updated_at}\n";
     with(good).expect(0);
     for (metrics, wanted) in [
-        ("  sales: {description: All., aggregate: sum, expression: totl_eur, time: updated_at}\n", "the metric `sales` cannot be planned"),
-        ("  sales: {description: All., aggregate: sum, expression: total_eur, time: updatd_at}\n", "did you mean `updated_at`?"),
-        ("  sales: {description: All., aggregate: sum, expression: total_eur, time: order_id}\n", "`order_id` is no date or timestamp"),
-        ("  sales: {description: All., aggregate: sum, expression: total_eur}\n", "by which column it is followed over time"),
+        (
+            "  sales: {description: All., aggregate: sum, expression: totl_eur, time: updated_at}\n",
+            "the metric `sales` cannot be planned",
+        ),
+        (
+            "  sales: {description: All., aggregate: sum, expression: total_eur, time: updatd_at}\n",
+            "did you mean `updated_at`?",
+        ),
+        (
+            "  sales: {description: All., aggregate: sum, expression: total_eur, time: order_id}\n",
+            "`order_id` is no date or timestamp",
+        ),
+        (
+            "  sales: {description: All., aggregate: sum, expression: total_eur}\n",
+            "by which column it is followed over time",
+        ),
         ("  sales: {description: All., aggregate: sum, time: updated_at}\n", "does not say what is aggregated"),
-        ("  sales: {description: All., aggregate: sun, expression: total_eur, time: updated_at}\n", "`aggregate` cannot be `sun`"),
-        ("  sales: {description: All., unit: EUR, aggregate: sum, expression: cast(total_eur as double), time: updated_at}\n", "is money, and a float"),
+        (
+            "  sales: {description: All., aggregate: sun, expression: total_eur, time: updated_at}\n",
+            "`aggregate` cannot be `sun`",
+        ),
+        (
+            "  sales: {description: All., unit: EUR, aggregate: sum, expression: cast(total_eur as double), time: updated_at}\n",
+            "is money, and a float",
+        ),
         ("  share: {description: All., ratio: {numerator: sales, denominator: nothing}}\n", "made of `nothing`"),
         ("  sales: {description: All.}\n", "an aggregate or a ratio, one of the two"),
     ] {

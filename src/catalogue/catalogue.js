@@ -21,6 +21,17 @@
       deciding.disabled = !select.value;
       deciding.parentElement.classList.toggle("off", !select.value);
       lineage.draw(element, element.dataset.table, select.value, deciding.checked);
+      // What the catalogue says of the column, beside its picture.
+      const picked = section.querySelector(".picked"), row = select.value && document.getElementById(`${section.id}.${select.value}`);
+      picked.hidden = !row;
+      picked.replaceChildren();
+      for (const cell of row ? row.cells : []) {
+        const part = document.createElement("div");
+        part.append(...[...cell.childNodes].map((n) => n.cloneNode(true)));
+        picked.append(part);
+      }
+      for (const marked of document.querySelectorAll("tr.marked")) marked.classList.remove("marked");
+      if (row) row.classList.add("marked");
     }
     if (column !== undefined) select.value = column;
     redraw();
@@ -32,19 +43,15 @@
     if (!section) { if (!shown) { shown = entries[0]; shown.classList.add("shown"); } return; }
     const target = document.getElementById(id);
     for (const e of entries) e.classList.toggle("shown", e === section);
-    for (const row of document.querySelectorAll("tr.marked")) row.classList.remove("marked");
     for (const link of document.querySelectorAll("aside a[aria-current]")) link.removeAttribute("aria-current");
     const link = document.querySelector(`aside a[href="#${CSS.escape(section.id).replaceAll("\\", "")}"]`);
-    if (link) { link.setAttribute("aria-current", "page"); link.closest("details").open = true; }
+    if (link) { link.setAttribute("aria-current", "page"); const layer = link.closest(".layer"); if (layer) layer.open = true; }
     const isColumn = target.matches("tr");
     picture(section, isColumn ? id.slice(section.id.length + 1) : section === shown && target !== section ? undefined : "");
-    if (isColumn) target.classList.add("marked");
-    if (section !== shown || target === section) {
-      if (narrow.matches) document.querySelector("details.all").open = false;
-      (shown ? section : document.body).scrollIntoView({ behavior: "instant", block: "start" });
-    }
-    if (isColumn && section === shown) section.querySelector("figure").scrollIntoView({ behavior: "instant", block: "nearest" });
-    if (target !== section && !isColumn) target.scrollIntoView({ behavior: "instant", block: "start" });
+    if (narrow.matches) document.querySelector("details.all").open = false;
+    // After the browser's own way to the place: a column is looked at in its picture.
+    const first = !shown, place = isColumn ? section.querySelector("figure") : first && target === section ? document.body : target;
+    requestAnimationFrame(() => place.scrollIntoView({ behavior: "instant", block: "start" }));
     shown = section;
     document.title = `${section.id === "overview" ? "" : `${id} · `}${base}`;
   }
@@ -70,7 +77,8 @@
   }
 
   function score(thing, parts) {
-    let sum = 0;
+    // Names have no blanks: open tickets finds open_tickets first.
+    let sum = thing.name === parts.join("_") ? 100 : 0;
     for (const part of parts) {
       const name = thing.name.toLowerCase();
       if (name === part || thing.id === part) sum += 100;

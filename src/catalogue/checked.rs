@@ -45,7 +45,11 @@ impl<'a> Results<'a> {
         reading
             .map(|c| {
                 let file = &c.file;
-                self.line(format!("check {}", file.name), &format!("{}: {}", file.name, file.description), word(file.severity))
+                self.line(
+                    format!("check {}", file.name),
+                    &format!("{}: {}", file.name, file.description),
+                    word(file.severity),
+                )
             })
             .collect()
     }

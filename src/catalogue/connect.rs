@@ -62,7 +62,8 @@ pub fn html(out: &mut String, project: &Project, catalogue: &Catalogue, language
 fn tools(warehouse: &str, schema: &str, name: &str) -> Vec<Tool> {
     let path = format!("{warehouse}/{schema}/{name}");
     let delta = ["As a Delta table", "Als Delta-Tabelle"];
-    let postgres = ["Through the PostgreSQL sink, with the read-only role", "Über die Senke PostgreSQL, mit der Rolle zum Lesen"];
+    let postgres =
+        ["Through the PostgreSQL sink, with the read-only role", "Über die Senke PostgreSQL, mit der Rolle zum Lesen"];
     vec![
         Tool {
             name: "Power BI",

@@ -155,7 +155,8 @@ fn type_name(kind: &ColumnType) -> String {
         ColumnType::Timestamp { .. } => "timestamp".into(),
         ColumnType::List(item) => format!("list<{}>", type_name(item)),
         ColumnType::Struct(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, kind)| format!("{name}: {}", type_name(kind))).collect();
+            let fields: Vec<String> =
+                fields.iter().map(|(name, kind)| format!("{name}: {}", type_name(kind))).collect();
             format!("struct<{}>", fields.join(", "))
         }
     }
@@ -277,12 +278,8 @@ fn tell_readers(tables: &mut [Table], graph: &Graph, results: &Results) {
     }
     for table in tables {
         table.read_by = readers.remove(&table.name).unwrap_or_default();
-        table.checked_by = graph
-            .checks
-            .iter()
-            .filter(|c| c.reads.contains(&table.name))
-            .map(|c| c.file.name.clone())
-            .collect();
+        table.checked_by =
+            graph.checks.iter().filter(|c| c.reads.contains(&table.name)).map(|c| c.file.name.clone()).collect();
         if table.kind == Kind::Own {
             table.checks.extend(results.queries(graph, &table.name));
         }
@@ -291,17 +288,14 @@ fn tell_readers(tables: &mut [Table], graph: &Graph, results: &Results) {
 
 /// Which columns are made of personal ones, over however many tables.
 fn tell_personal(catalogue: &mut Catalogue) {
-    fn leads(
-        catalogue: &Catalogue,
-        source: &Source,
-        known: &mut BTreeMap<Source, bool>,
-    ) -> bool {
+    fn leads(catalogue: &Catalogue, source: &Source, known: &mut BTreeMap<Source, bool>) -> bool {
         if let Some(told) = known.get(source) {
             return *told;
         }
         // What is being looked at does not lead to itself.
         known.insert(source.clone(), false);
-        let personal = |s: &Source| catalogue.table(&s.table).and_then(|t| t.column(&s.column)).is_some_and(|c| c.personal);
+        let personal =
+            |s: &Source| catalogue.table(&s.table).and_then(|t| t.column(&s.column)).is_some_and(|c| c.personal);
         let values: Vec<Source> = catalogue.flow(source).into_iter().flat_map(|f| f.values.iter().cloned()).collect();
         let told = values.iter().filter(|s| &*s.column != ROWS).any(|s| personal(s) || leads(catalogue, s, known));
         known.insert(source.clone(), told);

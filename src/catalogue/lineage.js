@@ -12,7 +12,7 @@ const lineage = (() => {
   const readers = tables.map(() => []);
   tables.forEach(([, , , reads], at) => reads.forEach((r) => readers[r].push(at)));
 
-  const CHAR = 7.25, LINE = 21, HEAD = 30, PAD = 12, GAP = 22, ACROSS = 84, WIDEST = 30;
+  const CHAR = 7.25, TITLE = 8.4, LINE = 21, HEAD = 30, PAD = 12, GAP = 22, ACROSS = 68, WIDEST = 30;
   const layer = (t) => tables[t][0].split(".")[0];
   const short = (text, most = WIDEST) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
   const columnName = (t, c) => (c < 0 ? words.rows : tables[t][1][c]);
@@ -68,9 +68,10 @@ const lineage = (() => {
     const boxes = new Map();
     for (const [t, { columns, level }] of nodes) {
       const list = [...columns].sort((a, b) => a - b);
-      const texts = [tables[t][0].split(".")[1], ...list.map((c) => (fieldOf(t, c) ? `${columnName(t, c)} ← ${fieldOf(t, c)}` : columnName(t, c)))];
+      const texts = list.map((c) => (fieldOf(t, c) ? `${columnName(t, c)} ← ${fieldOf(t, c)}` : columnName(t, c)));
       const chars = Math.min(WIDEST + 4, Math.max(...texts.map((x) => x.length), 12));
-      boxes.set(t, { t, list, level, width: Math.ceil(chars * CHAR) + 2 * PAD, height: HEAD + 16 + (list.length ? list.length * LINE + 6 : 0) });
+      const title = Math.min(WIDEST, tables[t][0].split(".")[1].length) * TITLE;
+      boxes.set(t, { t, list, level, width: Math.ceil(Math.max(chars * CHAR, title)) + 2 * PAD, height: HEAD + 16 + (list.length ? list.length * LINE + 6 : 0) });
     }
     const levels = [...new Set([...boxes.values()].map((b) => b.level))].sort((a, b) => a - b);
     const ranks = levels.map((l) => [...boxes.values()].filter((b) => b.level === l));
@@ -129,7 +130,9 @@ const lineage = (() => {
     const graph = at < 0 ? around(focus) : along(focus, at, deciding);
     const { boxes, chains, width, height } = place(graph, focus);
     element.replaceChildren();
-    const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${words.picture} ${name}${at < 0 ? "" : `.${column}`}` }, element);
+    // A little smaller, rather than to be scrolled.
+    const scale = Math.max(0.8, Math.min(1, (element.parentElement.clientWidth - 2) / width));
+    const svg = make("svg", { width: Math.floor(width * scale), height: Math.ceil(height * scale), viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${words.picture} ${name}${at < 0 ? "" : `.${column}`}` }, element);
     const lines = make("g", { class: "lines" }, svg);
     const port = (box, c) => (c === undefined || !box.list.includes(c) ? box.y + HEAD / 2 + 8 : box.y + HEAD + 16 + box.list.indexOf(c) * LINE + LINE / 2);
     for (const e of graph.edges) {
@@ -167,7 +170,7 @@ const lineage = (() => {
     }
     if (at >= 0 && graph.edges.length === 0) make("text", { x: 4, y: height + 14, class: "layer" }, svg, words.made).parentNode.setAttribute("height", height + 24);
     const box = boxes.get(focus), scroll = element.parentElement;
-    scroll.scrollLeft = Math.max(0, box.x + box.width / 2 - scroll.clientWidth / 2);
+    scroll.scrollLeft = Math.max(0, (box.x + box.width / 2) * scale - scroll.clientWidth / 2);
   }
 
   return { draw, tables, words };

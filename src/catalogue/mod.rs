@@ -10,8 +10,8 @@ mod export;
 mod gather;
 mod page;
 mod samples;
-mod semantic;
 mod sections;
+mod semantic;
 
 use crate::config::Project;
 use crate::error::Result;

@@ -66,6 +66,12 @@ pub fn html(project: &Project, catalogue: &Catalogue, language: Language) -> Str
     out
 }
 
+/// The layers that people ask first come first, what was refused last.
+fn layers() -> impl Iterator<Item = &'static str> {
+    let refused = |l: &&str| *l == "quarantine";
+    LAYERS.into_iter().rev().filter(move |l| !refused(l)).chain(LAYERS.into_iter().filter(refused))
+}
+
 /// Search, and all tables by layer.
 fn aside(out: &mut String, words: &Words) {
     let language = words.language;
@@ -74,17 +80,22 @@ fn aside(out: &mut String, words: &Words) {
         "<aside>\n<form class=\"search\" role=\"search\" hidden><label for=\"search\">{}</label>\
          <input type=\"search\" id=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"revenue, customer_id …\">\
          <p class=\"found\" aria-live=\"polite\"></p><ol class=\"results\" hidden></ol></form>\n\
+         <nav class=\"places\" aria-label=\"{}\"><a href=\"#overview\">{}</a><a href=\"#metrics\">{}</a><a href=\"#connect\">{}</a></nav>\n\
          <details class=\"all\" open><summary>{}</summary><nav aria-label=\"{}\">\n",
         language.pick("Search tables, columns, metrics", "Tabellen, Spalten, Kennzahlen suchen"),
+        language.pick("Places", "Orte"),
+        language.pick("Overview", "Überblick"),
+        language.pick("Metrics", "Kennzahlen"),
+        language.pick("Connect a tool", "Anbinden"),
         language.pick("All tables", "Alle Tabellen"),
         language.pick("Tables", "Tabellen"),
     );
-    for layer in LAYERS.iter().rev().filter(|l| **l != "quarantine").chain(["quarantine"].iter()) {
-        let tables: Vec<&Table> = words.catalogue.tables.iter().filter(|t| t.layer() == *layer).collect();
+    for layer in layers() {
+        let tables: Vec<&Table> = words.catalogue.tables.iter().filter(|t| t.layer() == layer).collect();
         if tables.is_empty() {
             continue;
         }
-        let open = if *layer == "marts" { " open" } else { "" };
+        let open = if layer == "marts" { " open" } else { "" };
         let _ = write!(
             out,
             "<details class=\"layer l-{layer}\"{open}><summary>{layer} <small>{}</small></summary><ul>",
@@ -136,20 +147,23 @@ fn overview(out: &mut String, words: &Words) {
         let _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     }
     out.push_str("</dl>\n");
-    for layer in LAYERS.iter().rev() {
-        let tables: Vec<&Table> = catalogue.tables.iter().filter(|t| t.layer() == *layer).collect();
+    for layer in layers() {
+        let mut tables: Vec<&Table> = catalogue.tables.iter().filter(|t| t.layer() == layer).collect();
         if tables.is_empty() {
             continue;
         }
+        // What people ask first, what it is made of last.
+        tables.sort_by_key(|t| t.kind == Kind::Intermediate);
         let _ = write!(
             out,
             "<h3 class=\"layer-title l-{layer}\">{layer}</h3>\n<p class=\"lead\">{}</p>\n<ul class=\"cards\">\n",
             of_layer(layer, language)
         );
         for table in tables {
+            let quiet = if table.kind == Kind::Intermediate { " class=\"quiet\"" } else { "" };
             let _ = writeln!(
                 out,
-                "<li><a href=\"#{0}\">{1}</a><span>{2}</span></li>",
+                "<li{quiet}><a href=\"#{0}\">{1}</a><span>{2}</span></li>",
                 table.name,
                 crate::pages::breakable(table.name.split_once('.').map_or("", |(_, name)| name)),
                 prose(first_sentence(&table.description)),
@@ -180,10 +194,7 @@ fn of_layer(layer: &str, language: Language) -> &'static str {
             "Wessen Datensatz ist das? Welche Datensätze zu derselben Person gehören, und warum.",
         ),
         "project" => ("What the project itself says.", "Was das Projekt selbst sagt."),
-        "warehouse" => (
-            "Facts and dimensions, cut by customer.",
-            "Fakten und Dimensionen, nach Kunden geschnitten.",
-        ),
+        "warehouse" => ("Facts and dimensions, cut by customer.", "Fakten und Dimensionen, nach Kunden geschnitten."),
         "marts" => ("Answers to questions that people ask.", "Antworten auf Fragen, die gestellt werden."),
         _ => ("What was refused, and why.", "Was zurückgewiesen wurde, und warum."),
     };
@@ -315,7 +326,9 @@ fn graph(catalogue: &Catalogue, language: Language) -> String {
         "made": language.pick("Set by the model itself: no column stands behind it.", "Vom Modell selbst gesetzt: keine Spalte steht dahinter."),
     });
     // Inside a script element nothing may end it.
-    json!({"tables": tables, "values": values, "influences": influences, "words": words}).to_string().replace("</", "<\\/")
+    json!({"tables": tables, "values": values, "influences": influences, "words": words})
+        .to_string()
+        .replace("</", "<\\/")
 }
 
 fn kind(how: How) -> u8 {

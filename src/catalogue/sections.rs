@@ -104,7 +104,11 @@ pub fn table(out: &mut String, words: &Words, table: &Table) {
     checks(out, words, table);
     sample(out, words, table);
     if let Some(sql) = &table.sql {
-        let _ = write!(out, "<details class=\"sql\"><summary>{}</summary>", words.pick("The SQL that makes it", "Das SQL dahinter"));
+        let _ = write!(
+            out,
+            "<details class=\"sql\"><summary>{}</summary>",
+            words.pick("The SQL that makes it", "Das SQL dahinter")
+        );
         command(out, sql.trim_end(), words.language);
         out.push_str("</details>\n");
     }
@@ -152,7 +156,11 @@ fn facts(out: &mut String, words: &Words, table: &Table) {
         let settings: Vec<String> = table
             .parameters
             .iter()
-            .map(|(name, value)| if value.is_empty() { code(&format!("${name}")) } else { code(&format!("${name} = {value}")) })
+            .map(
+                |(name, value)| {
+                    if value.is_empty() { code(&format!("${name}")) } else { code(&format!("${name} = {value}")) }
+                },
+            )
             .collect();
         facts.push((words.pick("Settings it reads", "Gelesene Einstellungen"), settings.join(", ")));
     }
@@ -176,7 +184,7 @@ fn lineage(out: &mut String, words: &Words, table: &Table) {
         "<figure class=\"wide\" id=\"{name}-lineage\">\n<figcaption><h3>{}</h3><p>{}</p></figcaption>\n\
          <p class=\"controls\" hidden><label>{} <select class=\"of-column\"><option value=\"\">{}</option></select></label>\
          <label><input type=\"checkbox\" class=\"deciding\"> {}</label></p>\n\
-         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><div class=\"lineage\" data-table=\"{name}\"></div></div>\n",
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><div class=\"lineage\" data-table=\"{name}\"></div></div>\n<div class=\"picked\" hidden></div>\n",
         words.pick("Where it comes from, and where it goes", "Woher es kommt, wohin es geht"),
         words.pick(
             "Choose a column to follow it back to the fields of the sources. A line is a value that flows; a dashed one decides which rows or which value, without standing in it.",
@@ -316,7 +324,11 @@ fn one_column(out: &mut String, words: &Words, table: &Table, column: &Column) {
         let _ = write!(
             out,
             "<details><summary>{}</summary><p>{}</p></details>",
-            words.language.counted(to.len() as i64, ["column made of it", "Spalte daraus"], ["columns made of it", "Spalten daraus"]),
+            words.language.counted(
+                to.len() as i64,
+                ["column made of it", "Spalte daraus"],
+                ["columns made of it", "Spalten daraus"]
+            ),
             by_table(words, to.iter())
         );
     }
@@ -344,7 +356,11 @@ fn result(words: &Words, check: &CheckLine) -> String {
         ),
         Some(n) => format!(
             "<span class=\"result bad\">{}: {}</span>",
-            if check.severity == "warn" { words.pick("warned", "Warnung") } else { words.pick("failed", "nicht bestanden") },
+            if check.severity == "warn" {
+                words.pick("warned", "Warnung")
+            } else {
+                words.pick("failed", "nicht bestanden")
+            },
             words.language.counted(i64::try_from(n).unwrap_or(i64::MAX), ["row", "Zeile"], ["rows", "Zeilen"])
         ),
     }
@@ -354,9 +370,14 @@ fn checks(out: &mut String, words: &Words, table: &Table) {
     if table.checks.is_empty() {
         return;
     }
-    let _ = write!(out, "<h3>{}</h3>\n<ul class=\"checks\">", words.pick("Checks of the table", "Prüfungen der Tabelle"));
+    let _ =
+        write!(out, "<h3>{}</h3>\n<ul class=\"checks\">", words.pick("Checks of the table", "Prüfungen der Tabelle"));
     for check in &table.checks {
-        let severity = if check.severity == "warn" { words.pick("warns", "warnt") } else { words.pick("stops the run", "hält den Lauf an") };
+        let severity = if check.severity == "warn" {
+            words.pick("warns", "warnt")
+        } else {
+            words.pick("stops the run", "hält den Lauf an")
+        };
         let _ = write!(
             out,
             "<li>{} {} <span class=\"note\">{severity}</span></li>",
@@ -377,7 +398,10 @@ fn sample(out: &mut String, words: &Words, table: &Table) {
             let _ = write!(
                 out,
                 "<h3>{title}</h3>\n<p class=\"note\">{}</p>\n<div class=\"sample\">{}</div>\n",
-                words.pick("The first rows in the order of the key, without personal columns.", "Die ersten Zeilen in der Ordnung des Schlüssels, ohne personenbezogene Spalten."),
+                words.pick(
+                    "The first rows in the order of the key, without personal columns.",
+                    "Die ersten Zeilen in der Ordnung des Schlüssels, ohne personenbezogene Spalten."
+                ),
                 shown.html(&caption)
             );
         }
@@ -399,8 +423,14 @@ fn sample(out: &mut String, words: &Words, table: &Table) {
         Sample::None(why) => {
             let text = match why {
                 Why::NoRun => words.pick("No run has published it yet.", "Noch kein Lauf hat sie veröffentlicht."),
-                Why::Personal => words.pick("Its rows tell of persons: none is shown.", "Die Zeilen erzählen von Personen: keine steht hier."),
-                Why::NotPublished => words.pick("It is not published: no rows are shown.", "Sie wird nicht veröffentlicht: keine Zeilen stehen hier."),
+                Why::Personal => words.pick(
+                    "Its rows tell of persons: none is shown.",
+                    "Die Zeilen erzählen von Personen: keine steht hier.",
+                ),
+                Why::NotPublished => words.pick(
+                    "It is not published: no rows are shown.",
+                    "Sie wird nicht veröffentlicht: keine Zeilen stehen hier.",
+                ),
                 Why::Empty => words.pick("It has no rows.", "Sie hat keine Zeilen."),
             };
             let _ = write!(out, "<h3>{title}</h3>\n<p class=\"note\">{text}</p>\n");

@@ -7,9 +7,7 @@ use std::fmt::Write as _;
 
 use arrow::datatypes::DataType;
 
-use crate::config::project::{
-    Aggregate, CheckKind, ColumnSpec, Materialized, Metric, MetricKind, ModelFile, Project,
-};
+use crate::config::project::{Aggregate, CheckKind, ColumnSpec, Materialized, Metric, MetricKind, ModelFile, Project};
 
 /// Names that the format keeps for itself, as they are steps of time.
 const STEPS: [&str; 11] =
@@ -29,8 +27,10 @@ pub fn yaml(project: &Project) -> String {
         );
     }
     let primaries: BTreeSet<String> = models.iter().filter_map(|m| primary(m)).collect();
+    let metrics = models.iter().flat_map(|m| &m.spec.metrics).map(|m| m.name.clone());
+    let taken: BTreeSet<String> = primaries.iter().cloned().chain(metrics).collect();
     for model in &models {
-        semantic_model(&mut out, model, &primaries);
+        semantic_model(&mut out, model, &primaries, &taken);
     }
     for metric in models.iter().flat_map(|m| &m.spec.metrics) {
         of_metric(&mut out, metric);
@@ -105,7 +105,8 @@ fn text(value: &str) -> String {
     serde_json::Value::from(value.trim()).to_string()
 }
 
-fn semantic_model(out: &mut String, model: &ModelFile, primaries: &BTreeSet<String>) {
+/// `taken`: entities and metrics, whose names no dimension may have.
+fn semantic_model(out: &mut String, model: &ModelFile, primaries: &BTreeSet<String>, taken: &BTreeSet<String>) {
     let spec = &model.spec;
     let _ = write!(
         out,
@@ -136,7 +137,7 @@ fn semantic_model(out: &mut String, model: &ModelFile, primaries: &BTreeSet<Stri
     let is_entity = |c: &ColumnSpec| entities.iter().any(|(_, column)| *column == c.name);
     let mut dimensions = String::new();
     for column in spec.columns.iter().filter(|c| !is_entity(c)) {
-        dimension(&mut dimensions, column);
+        dimension(&mut dimensions, column, taken);
     }
     if !dimensions.is_empty() {
         let _ = write!(out, "  dimensions:\n{dimensions}");
@@ -165,11 +166,11 @@ fn step(column: &ColumnSpec) -> &'static str {
     if column.name == "month" || column.name.ends_with("_month") { "month" } else { "day" }
 }
 
-fn dimension(out: &mut String, column: &ColumnSpec) {
+fn dimension(out: &mut String, column: &ColumnSpec, taken: &BTreeSet<String>) {
     let is_label = match column.data_type.data_type {
         DataType::Utf8 | DataType::Boolean => true,
-        // A number without a unit is the name of something: a weekday, an hour.
-        DataType::Int64 => column.unit.is_none(),
+        // A number without a unit is the name of something: a weekday, an hour. Others are measured, and no dimension.
+        DataType::Int64 if column.unit.is_none() => true,
         DataType::Date32 | DataType::Timestamp(..) => false,
         _ => return,
     };
@@ -177,7 +178,10 @@ fn dimension(out: &mut String, column: &ColumnSpec) {
     if column.pii || column.name.starts_with('_') || column.name.contains("__") {
         return;
     }
-    let name = name_of(&column.name, !is_label);
+    let mut name = name_of(&column.name, !is_label);
+    if taken.contains(&name) {
+        name.push_str("_name");
+    }
     let kind = if is_label { "categorical" } else { "time" };
     let _ = writeln!(out, "    - name: {name}\n      type: {kind}\n      description: {}", text(&column.description));
     if name != column.name {

@@ -197,7 +197,10 @@ fn relation(plan: &LogicalPlan, outer: Option<&Scope<'_>>) -> Relation {
         LogicalPlan::TableScan(scan) => {
             let Some(schema) = scan.table_name.schema() else {
                 // A function that gives rows, or the rows so far of a recursive query.
-                return Relation { columns: vec![Flow::default(); plan.schema().fields().len()], rows: Flow::default() };
+                return Relation {
+                    columns: vec![Flow::default(); plan.schema().fields().len()],
+                    rows: Flow::default(),
+                };
             };
             let table: Arc<str> = format!("{schema}.{}", scan.table_name.table()).into();
             let source = |column: &str| Flow {
@@ -406,7 +409,9 @@ mod tests {
     async fn of(sql: &str) -> Lineage {
         let context = engine::session(&Limits::default(), None).expect("a session");
         catalog::prepare(&context, &[]).expect("schemas");
-        for (name, columns) in [("warehouse.a", ["id", "x", "y", "day"].as_slice()), ("warehouse.b", &["id", "z", "kind"])] {
+        for (name, columns) in
+            [("warehouse.a", ["id", "x", "y", "day"].as_slice()), ("warehouse.b", &["id", "z", "kind"])]
+        {
             let fields: Vec<Field> = columns.iter().map(|c| Field::new(*c, DataType::Int64, true)).collect();
             let table = EmptyTable::new(Arc::new(Schema::new(fields)));
             catalog::register(&context, name, Arc::new(table)).expect("a table");
@@ -427,7 +432,8 @@ mod tests {
 
     #[tokio::test]
     async fn values_go_through_names_and_expressions() {
-        let sql = "with c as (select id as key, x + y as sum from warehouse.a) select d.sum * 2 as twice, key from c as d";
+        let sql =
+            "with c as (select id as key, x + y as sum from warehouse.a) select d.sum * 2 as twice, key from c as d";
         let found = of(sql).await;
         assert_eq!(found.columns[0].0, "twice");
         assert_eq!(told(&found.columns[0].1), ["a.x", "a.y"]);
@@ -457,12 +463,16 @@ mod tests {
         assert_eq!(told(&found.columns[1].1), ["a.*"]);
         assert_eq!(told(&found.columns[2].1), ["a.x"]);
         assert_eq!(told(&found.rows), ["a.*", "a.id group"]);
-        assert_eq!(column("select sum(case when y = 1 then 1 else 0 end) as n from warehouse.a").await, ["a.*", "a.y condition"]);
+        assert_eq!(
+            column("select sum(case when y = 1 then 1 else 0 end) as n from warehouse.a").await,
+            ["a.*", "a.y condition"]
+        );
     }
 
     #[tokio::test]
     async fn a_side_that_may_be_missing_is_decided_by_the_join() {
-        let sql = "select a.x, b.z from warehouse.a left join (select * from warehouse.b where kind = 1) as b on a.id = b.id";
+        let sql =
+            "select a.x, b.z from warehouse.a left join (select * from warehouse.b where kind = 1) as b on a.id = b.id";
         let found = of(sql).await;
         assert_eq!(told(&found.columns[0].1), ["a.x"]);
         assert_eq!(told(&found.columns[1].1), ["b.z", "a.id join", "b.id join", "b.kind filter"]);
@@ -475,7 +485,10 @@ mod tests {
     async fn unions_and_subqueries_bring_both() {
         let sql = "select x as v from warehouse.a union all select z from warehouse.b";
         let found = of(sql).await;
-        assert_eq!((told(&found.columns[0].1), told(&found.rows)), (vec!["a.x".into(), "b.z".into()], vec!["a.*".into(), "b.*".into()]));
+        assert_eq!(
+            (told(&found.columns[0].1), told(&found.rows)),
+            (vec!["a.x".into(), "b.z".into()], vec!["a.*".into(), "b.*".into()])
+        );
         let sql = "select x + (select max(z) from warehouse.b where kind = 3) as v from warehouse.a";
         assert_eq!(column(sql).await, ["a.x", "b.z", "b.kind filter"]);
     }

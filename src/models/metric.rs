@@ -21,12 +21,7 @@ pub fn select(project: &Project, table: &str, metric: &Metric) -> Option<String>
                 let (table, metric) = all(project).find(|(_, m)| m.name == name)?;
                 matches!(metric.kind, MetricKind::Aggregate { .. }).then(|| select(project, &table, metric))?
             };
-            Some(format!(
-                "select div_round(({}), ({}), 6) as {}",
-                part(numerator)?,
-                part(denominator)?,
-                metric.name
-            ))
+            Some(format!("select div_round(({}), ({}), 6) as {}", part(numerator)?, part(denominator)?, metric.name))
         }
     }
 }

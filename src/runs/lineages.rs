@@ -102,8 +102,18 @@ fn of_identity<'a>(project: &Project, table: &str, columns: impl Iterator<Item =
     let evidence: &[&str] = match project.identity.mode {
         IdentityMode::Exact => &["email", "phone"],
         IdentityMode::Probabilistic => &[
-            "email", "phone", "display_name", "given_name", "family_name", "organisation", "identifier", "street",
-            "postcode", "city", "country", "date_of_birth",
+            "email",
+            "phone",
+            "display_name",
+            "given_name",
+            "family_name",
+            "organisation",
+            "identifier",
+            "street",
+            "postcode",
+            "city",
+            "country",
+            "date_of_birth",
         ],
     };
     let told_by_xref = matches!(table, "identity.customer_event" | "identity.id_history");

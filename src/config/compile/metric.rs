@@ -130,9 +130,12 @@ pub fn metrics(models: &[ModelFile], findings: &mut Vec<Diagnostic>) {
         if let MetricKind::Ratio { numerator, denominator } = &metric.kind {
             for part in [numerator, denominator].into_iter().filter(|p| !aggregates.contains(&p.as_str())) {
                 findings.push(
-                    Diagnostic::new(format!("`{}` is made of `{part}`, which is no metric with an aggregate", metric.name))
-                        .at(model.yml_path.clone(), Some(metric.line))
-                        .hint(suggest::hint(part, "metrics", &aggregates)),
+                    Diagnostic::new(format!(
+                        "`{}` is made of `{part}`, which is no metric with an aggregate",
+                        metric.name
+                    ))
+                    .at(model.yml_path.clone(), Some(metric.line))
+                    .hint(suggest::hint(part, "metrics", &aggregates)),
                 );
             }
         }
