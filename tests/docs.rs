@@ -168,7 +168,7 @@ fn every_table_and_column_is_there() {
     let sql = "select table_schema || '.' || table_name as t, column_name as c from information_schema.columns \
                where table_schema <> 'information_schema' union all select 'landing.shopify__orders', 'total_price'";
     let known = uramaki(&["query", "--format", "csv", "--warehouse", path(&made.warehouse()), sql]).expect(0).stdout;
-    assert!(known.lines().count() > 600, "{}", known.lines().count());
+    assert!(known.lines().count() > 500, "{}", known.lines().count());
     for (table, column) in known.lines().skip(1).filter_map(|l| l.split_once(',')) {
         let told = tables.get(table).unwrap_or_else(|| panic!("{table} is missing"));
         let columns = told["columns"].as_array().expect("columns");
@@ -281,7 +281,7 @@ fn lineage_is_that_of_the_plans() {
     }
     // Each published column of the marts has something behind it, or is set by the model.
     let all = catalogue["lineage"].as_array().expect("edges").len();
-    assert!(all > 3000, "{all} edges");
+    assert!(all > 2500, "{all} edges");
 }
 
 /// Personal columns are left out, and rows of persons are not shown at all.

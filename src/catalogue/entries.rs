@@ -73,8 +73,6 @@ pub struct Table {
     pub flow: Flow,
     pub reads: BTreeSet<String>,
     pub read_by: BTreeSet<String>,
-    /// SQL checks that read it.
-    pub checked_by: BTreeSet<String>,
     /// Settings with their values.
     pub parameters: BTreeMap<String, String>,
     pub sample: Sample,

@@ -99,7 +99,6 @@ fn own(name: &str, description: &str, columns: Vec<Column>) -> Table {
         flow: Flow::default(),
         reads: BTreeSet::new(),
         read_by: BTreeSet::new(),
-        checked_by: BTreeSet::new(),
         parameters: BTreeMap::new(),
         sample: Sample::None(Why::NoRun),
     }
@@ -278,8 +277,6 @@ fn tell_readers(tables: &mut [Table], graph: &Graph, results: &Results) {
     }
     for table in tables {
         table.read_by = readers.remove(&table.name).unwrap_or_default();
-        table.checked_by =
-            graph.checks.iter().filter(|c| c.reads.contains(&table.name)).map(|c| c.file.name.clone()).collect();
         if table.kind == Kind::Own {
             table.checks.extend(results.queries(graph, &table.name));
         }

@@ -12,7 +12,7 @@ const lineage = (() => {
   const readers = tables.map(() => []);
   tables.forEach(([, , , reads], at) => reads.forEach((r) => readers[r].push(at)));
 
-  const CHAR = 7.25, TITLE = 8.4, LINE = 21, HEAD = 30, PAD = 12, GAP = 22, ACROSS = 68, WIDEST = 30;
+  const CHAR = 7.25, TITLE = 8.4, LINE = 21, HEAD = 30, PAD = 12, WIDEST = 30;
   const layer = (t) => tables[t][0].split(".")[0];
   const short = (text, most = WIDEST) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
   const columnName = (t, c) => (c < 0 ? words.rows : tables[t][1][c]);
@@ -64,12 +64,12 @@ const lineage = (() => {
     return { nodes, edges };
   }
 
-  function place({ nodes, edges }, focus) {
-    const boxes = new Map();
+  function place({ nodes, edges }, wide) {
+    const boxes = new Map(), GAP = wide ? 10 : 20, ACROSS = wide ? 100 : 56;
     for (const [t, { columns, level }] of nodes) {
       const list = [...columns].sort((a, b) => a - b);
       const texts = list.map((c) => (fieldOf(t, c) ? `${columnName(t, c)} ← ${fieldOf(t, c)}` : columnName(t, c)));
-      const chars = Math.min(WIDEST + 4, Math.max(...texts.map((x) => x.length), 12));
+      const chars = Math.min(WIDEST + 4, Math.max(...texts.map((x) => x.length), 9));
       const title = Math.min(WIDEST, tables[t][0].split(".")[1].length) * TITLE;
       boxes.set(t, { t, list, level, width: Math.ceil(Math.max(chars * CHAR, title)) + 2 * PAD, height: HEAD + 16 + (list.length ? list.length * LINE + 6 : 0) });
     }
@@ -128,7 +128,7 @@ const lineage = (() => {
     const focus = number.get(name);
     const at = column === "" || column === undefined ? -1 : tables[focus][1].indexOf(column);
     const graph = at < 0 ? around(focus) : along(focus, at, deciding);
-    const { boxes, chains, width, height } = place(graph, focus);
+    const { boxes, chains, width, height } = place(graph, at < 0);
     element.replaceChildren();
     // A little smaller, rather than to be scrolled.
     const scale = Math.max(0.8, Math.min(1, (element.parentElement.clientWidth - 2) / width));
@@ -170,7 +170,9 @@ const lineage = (() => {
     }
     if (at >= 0 && graph.edges.length === 0) make("text", { x: 4, y: height + 14, class: "layer" }, svg, words.made).parentNode.setAttribute("height", height + 24);
     const box = boxes.get(focus), scroll = element.parentElement;
-    scroll.scrollLeft = Math.max(0, (box.x + box.width / 2) * scale - scroll.clientWidth / 2);
+    // Of a table both sides matter, of a column what lies behind it.
+    const middle = (box.x + box.width / 2) * scale - scroll.clientWidth / 2, end = (box.x + box.width) * scale + 14 - scroll.clientWidth;
+    scroll.scrollLeft = Math.max(0, at < 0 ? middle : end);
   }
 
   return { draw, tables, words };

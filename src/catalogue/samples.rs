@@ -79,7 +79,7 @@ async fn rows(context: &SessionContext, table: &Table) -> Result<Sample> {
     let shown: Vec<&Column> = table.columns.iter().filter(|c| may_be_shown(c)).collect();
     let columns: Vec<String> = shown.iter().map(|c| c.name.clone()).collect();
     let order = if table.key.is_empty() { &columns } else { &table.key };
-    let found = ask(context, table, &columns, order, ROWS).await?;
+    let Some(found) = ask(context, table, &columns, order, ROWS).await? else { return Ok(Sample::None(Why::NoRun)) };
     let mut rows = Vec::new();
     for batch in &found {
         let texts = batch.columns().iter().map(|c| texts(c)).collect::<Result<Vec<_>>>()?;
@@ -98,7 +98,9 @@ async fn values(context: &SessionContext, table: &Table) -> Result<Sample> {
     if shown.is_empty() {
         return Ok(Sample::None(Why::Personal));
     }
-    let found = ask(context, table, &columns, &table.order, LOOKED_AT).await?;
+    let Some(found) = ask(context, table, &columns, &table.order, LOOKED_AT).await? else {
+        return Ok(Sample::None(Why::NoRun));
+    };
     let mut holders: Vec<BTreeMap<String, BTreeSet<String>>> = vec![BTreeMap::new(); shown.len()];
     let mut number = 0;
     for batch in &found {
@@ -136,12 +138,12 @@ async fn ask(
     columns: &[String],
     order: &[String],
     limit: usize,
-) -> Result<Vec<RecordBatch>> {
+) -> Result<Option<Vec<RecordBatch>>> {
     let list = |names: &[String]| names.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
     let sql = format!("select {} from {} order by {} limit {limit}", list(columns), table.name, list(order));
     // The last run may have been of an older project, with other columns: then there is nothing to show.
-    let Ok(frame) = context.sql(&sql).await else { return Ok(Vec::new()) };
-    frame.collect().await.map_err(|e| engine::failed(&format!("a sample of {}", table.name), &e))
+    let Ok(frame) = context.sql(&sql).await else { return Ok(None) };
+    frame.collect().await.map(Some).map_err(|e| engine::failed(&format!("a sample of {}", table.name), &e))
 }
 
 /// A column's values as texts; nothing as an empty one.

@@ -422,7 +422,10 @@ fn sample(out: &mut String, words: &Words, table: &Table) {
         }
         Sample::None(why) => {
             let text = match why {
-                Why::NoRun => words.pick("No run has published it yet.", "Noch kein Lauf hat sie veröffentlicht."),
+                Why::NoRun => words.pick(
+                    "No run has published it yet in this form.",
+                    "Noch kein Lauf hat sie in dieser Form veröffentlicht.",
+                ),
                 Why::Personal => words.pick(
                     "Its rows tell of persons: none is shown.",
                     "Die Zeilen erzählen von Personen: keine steht hier.",
