@@ -59,6 +59,9 @@
   const narrow = matchMedia("(max-width: 900px)");
   if (narrow.matches) document.querySelector("details.all").open = false;
   addEventListener("hashchange", show);
+  // Paper is white.
+  addEventListener("beforeprint", () => document.documentElement.classList.add("paper"));
+  addEventListener("afterprint", () => document.documentElement.classList.remove("paper"));
 
   // What can be found: a name, its kind, where it leads, and the words that describe it.
   const things = [];

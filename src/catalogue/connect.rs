@@ -78,7 +78,7 @@ fn tools(warehouse: &str, schema: &str, name: &str) -> Vec<Tool> {
                 ),
                 (
                     ["From the Parquet sink: Get Data → Parquet, one stable path for each table", "Aus der Senke Parquet: Daten abrufen → Parquet, ein fester Pfad je Tabelle"],
-                    format!("let Source = Parquet.Document(File.Contents(\"PATH\\{name}.parquet\")) in Source"),
+                    format!("let Source = Parquet.Document(File.Contents(\"FOLDER\\{schema}\\{name}.parquet\")) in Source"),
                 ),
                 (postgres, format!("let Source = PostgreSQL.Database(\"HOST\", \"DATABASE\"){{[Schema=\"{schema}\", Item=\"{name}\"]}}[Data] in Source")),
             ],
