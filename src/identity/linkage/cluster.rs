@@ -264,11 +264,10 @@ impl Context<'_> {
                 let organisations = self.data.of_organisations(l, r);
                 see(&pair, organisations);
                 look.organisations &= organisations;
-                for (best, one) in look.best.iter_mut().zip(&pair) {
+                for ((best, one), field) in look.best.iter_mut().zip(&pair).zip(&self.data.fields) {
                     let generations = best.generations.max(one.generations);
-                    if one.level != MISSING
-                        && (best.level == MISSING || (one.level, one.share) < (best.level, best.share))
-                    {
+                    let order = |like: &Likeness| (compare::informative(field.kind, like.level), like.share);
+                    if one.level != MISSING && (best.level == MISSING || order(one) < order(best)) {
                         *best = *one;
                     }
                     best.generations = generations;
@@ -294,7 +293,8 @@ impl Context<'_> {
             compare::compare(self.data, l, r, &mut like);
             let organisations = self.data.of_organisations(l, r);
             let Score { probability, weight } = self.scorer.score(&like, organisations);
-            if probability < EXACT_AT {
+            let at = if self.sets_apart(&like) { self.link_at } else { EXACT_AT };
+            if probability < at {
                 cuts.push(Cut { pair: Pair { probability, weight, ..pair(*a, *b, *by) }, reason: Reason::Model });
             } else {
                 pairs.push(pair(*a, *b, *by));
@@ -374,8 +374,8 @@ impl Context<'_> {
             }
         });
         let by_model = matches!(by, By::Model | By::Together);
-        (against > in_favour || (by_model && look.score(self, a, b).probability < self.review_at))
-            .then_some(Reason::Contradiction)
+        let at = if self.sets_apart(&look.best) { self.link_at } else { self.review_at };
+        (against > in_favour || (by_model && look.score(self, a, b).probability < at)).then_some(Reason::Contradiction)
     }
 
     /// Whether both sides have numbers of one kind of which nobody has two, and none in common.
@@ -403,6 +403,11 @@ impl Context<'_> {
             let apart = |l: &u32, r: &u32| compare::born_apart(&field.values[*l as usize], &field.values[*r as usize]);
             !left.is_empty() && !right.is_empty() && left.iter().all(|l| right.iter().all(|r| apart(l, r)))
         })
+    }
+
+    /// Whether mailboxes are told apart by their numbers, as namesakes need it: then all the evidence must be enough for a link.
+    fn sets_apart(&self, pair: &[Likeness]) -> bool {
+        pair.iter().zip(&self.data.fields).any(|(like, field)| compare::is_other_number(field.kind, like.level))
     }
 
     /// Whether something that sets people apart is different.

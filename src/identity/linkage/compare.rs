@@ -132,6 +132,21 @@ pub fn first_different(kind: FieldType) -> usize {
     }
 }
 
+/// Whether two mailboxes of one name have numbers that differ.
+pub fn is_other_number(kind: FieldType, level: u8) -> bool {
+    kind == FieldType::Email && level == EMAIL_OTHER_NUMBER
+}
+
+/// The order in which levels of several pairs tell of the whole: the more alike first, but that two mailboxes are told apart by their numbers is heard
+/// before that two others are simply different.
+pub fn informative(kind: FieldType, level: u8) -> u8 {
+    match (kind, level) {
+        (FieldType::Email, EMAIL_OTHER_NUMBER) => EMAIL_DIFFERENT,
+        (FieldType::Email, EMAIL_DIFFERENT) => EMAIL_OTHER_NUMBER,
+        _ => level,
+    }
+}
+
 /// The level of each field, and the share of the value where both hold it.
 #[derive(Debug, Clone, Copy)]
 pub struct Likeness {
