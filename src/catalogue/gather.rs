@@ -120,7 +120,10 @@ fn landed(pipeline: &Pipeline, object: &Object, manifest: Option<&Manifest>) -> 
     columns.push(column(BATCH_COLUMN, "text", false, "The batch that the row landed in."));
     let mut table = own(&format!("landing.{}", contract.table()), &object.description, columns);
     table.kind = Kind::Object;
-    table.grain = Some("one row per key, in its newest version".to_string());
+    table.grain = Some(match &contract.cursor {
+        Some(cursor) => format!("one row per key, in its newest version by {cursor}"),
+        None => "one row per key, as it came last".to_string(),
+    });
     table.key = contract.key.clone();
     table.owner = Some(pipeline.department.clone());
     table.tags = vec![pipeline.system.clone()];

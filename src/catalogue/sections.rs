@@ -149,6 +149,12 @@ fn facts(out: &mut String, words: &Words, table: &Table) {
     }
     let nobody = words.pick("not stated", "nicht angegeben");
     facts.push((words.pick("Owner", "Verantwortlich"), escaped(table.owner.as_deref().unwrap_or(nobody))));
+    let metrics = words.catalogue.metrics.iter().filter(|m| m.table == table.name);
+    let metrics: Vec<String> =
+        metrics.map(|m| format!("<a href=\"#metric.{}\">{}</a>", m.name, escaped(&m.label))).collect();
+    if !metrics.is_empty() {
+        facts.push((words.pick("Metrics", "Kennzahlen"), metrics.join(", ")));
+    }
     if let Some(file) = &table.file {
         facts.push((words.pick("File", "Datei"), format!("<code>{}</code>", breakable(file))));
     }
