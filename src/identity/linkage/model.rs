@@ -266,7 +266,10 @@ impl Scorer {
 
     /// How likely each kind is, of a pair alike in this way; they add up to 1.
     pub fn kinds(&self, pair: &[Likeness], of_organisations: bool) -> [f64; 7] {
-        let ratios = self.ratios(pair, of_organisations);
+        self.kinds_of(&self.ratios(pair, of_organisations))
+    }
+
+    fn kinds_of(&self, ratios: &[f64; STRANGERS]) -> [f64; 7] {
         let mut parts = [0.0; 7];
         let mut sum = self.kinds[STRANGERS];
         parts[STRANGERS] = sum;
@@ -306,7 +309,8 @@ impl Scorer {
 
     pub fn score(&self, pair: &[Likeness], of_organisations: bool) -> Score {
         let ratios = self.ratios(pair, of_organisations);
-        Score { probability: self.probability(pair, of_organisations), weight: self.weight(&ratios) }
+        let kinds = self.kinds_of(&ratios);
+        Score { probability: kinds[SAME] + kinds[MOVED], weight: self.weight(&ratios) }
     }
 
     pub fn probability(&self, pair: &[Likeness], of_organisations: bool) -> f64 {
@@ -325,23 +329,55 @@ impl Scorer {
         ((stays * ratios[SAME] + moves * ratios[MOVED]) / (stays + moves)).log2()
     }
 
-    /// Whether two records can reach a probability at all, by what is equal and the best that the rest could be: spares most comparisons.
+    /// Compares and scores two records, if they reach a probability; by what is equal and the best that the rest could be, most comparisons are spared.
     ///
-    /// The pair is one that [`compare::begin`] has begun.
-    pub fn can_reach(&self, data: &Prepared, pair: &[Likeness], at_least: f64) -> bool {
+    /// `pair` has a place for each field.
+    pub fn score_at_least(
+        &self,
+        data: &Prepared,
+        (a, b): (usize, usize),
+        at_least: f64,
+        pair: &mut [Likeness],
+    ) -> Option<Score> {
+        // Not that a bound is missed by rounding.
+        let needed = at_least / (1.0 - at_least) * (1.0 - 1e-9);
+        compare::begin(data, a, b, pair);
+        let mut odds = self.at_best(data, pair);
+        if odds < needed {
+            return None;
+        }
+        let goes_on = |place: usize, like| {
+            let field = &data.fields[place];
+            let ratio = self.field_ratio(place, like, SAME, false);
+            // Of those who moved, the place tells nothing.
+            odds *= if is_place(field.kind) { ratio.max(1.0) } else { ratio } / self.open_at_best(place, field);
+            odds >= needed
+        };
+        if !compare::finish(data, a, b, pair, goes_on) {
+            return None;
+        }
+        let score = self.score(pair, data.of_organisations(a, b));
+        (score.probability >= at_least).then_some(score)
+    }
+
+    /// The odds that a pair can reach that [`compare::begin`] has begun.
+    fn at_best(&self, data: &Prepared, pair: &[Likeness]) -> f64 {
         let mut odds = (self.kinds[SAME] + self.kinds[MOVED]) / self.kinds[STRANGERS];
         for (place, field) in data.fields.iter().enumerate() {
             odds *= if usize::from(pair[place].level) == compare::first_different(field.kind) {
                 self.different_at_best[place]
             } else if pair[place].level != UNKNOWN {
                 self.field_ratio(place, pair[place], SAME, false)
-            } else if field.is_single() {
-                self.unequal_at_best[place]
             } else {
-                self.equal_at_best[place]
+                self.open_at_best(place, field)
             };
         }
-        odds >= at_least / (1.0 - at_least)
+        odds
+    }
+
+    /// The most that a field can say for one person, which only its texts can tell.
+    fn open_at_best(&self, place: usize, field: &Field) -> f64 {
+        if field.is_single() { self.unequal_at_best[place] } else { self.equal_at_best[place] }
     }
 
     /// Whether it counts how common a value of this level is.

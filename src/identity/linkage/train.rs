@@ -5,7 +5,7 @@
 use rayon::prelude::*;
 
 use super::Settings;
-use super::block::{Blocks, spread};
+use super::block::{Blocks, Partners, spread};
 use super::compare::{self, Likeness, MISSING, NOTHING};
 use super::fields::FieldType;
 use super::model::{
@@ -166,13 +166,13 @@ fn blocked_pairs(data: &Prepared, blocks: &Blocks, may_pair: &(impl Fn(u32, u32)
     let pairs: Vec<(usize, usize)> = chosen
         .par_chunks(chosen.len().div_ceil(16).max(1))
         .map(|chunk| {
-            let (mut seen, mut out) = (vec![u32::MAX; data.records], Vec::new());
+            let (mut partners, mut out) = (Partners::default(), Vec::new());
             for record in chunk {
-                blocks.partners(*record, &mut seen, true, |other, _| {
+                for other in blocks.partners(*record, true, &mut partners).iter().map(|p| p.record) {
                     if may_pair(*record, other) && super::comparable(data, *record as usize, other as usize) {
                         out.push((*record as usize, other as usize));
                     }
-                });
+                }
             }
             out
         })
