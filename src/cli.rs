@@ -81,6 +81,8 @@ pub enum Verb {
     Identity(IdentityArgs),
     /// One page of a committed run, for a browser: figures, what changed, what was refused
     Report(ReportArgs),
+    /// The data catalogue: every table and column, where it comes from, what its checks said
+    Docs(DocsArgs),
     /// Make extracts of any size, with their truth
     Generate(GenerateArgs),
     /// JSON Schemas of the project's files, for editors
@@ -276,6 +278,16 @@ pub struct ReportArgs {
     /// The run that it shows (default: the last)
     #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
     pub run: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct DocsArgs {
+    /// The folder for index.html, catalogue.json and semantic_models.yml (default: catalogue/ of the project)
+    #[arg(long, value_name = "DIR", env = "URAMAKI_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// The language of the page; descriptions are as the models have them
+    #[arg(long, value_enum, default_value_t = Lang::En, env = "URAMAKI_LANG")]
+    pub lang: Lang,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

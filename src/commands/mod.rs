@@ -1,6 +1,7 @@
 //! The verbs. Each takes what was typed and returns success or an error with its exit code; data goes to stdout.
 
 mod check;
+mod docs;
 mod generate;
 mod identity;
 mod identity_project;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args, global.color)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
         Verb::Report(args) => with_runtime(cores(), report::report(&project(global)?, &args)),
+        Verb::Docs(args) => with_runtime(cores(), docs::docs(&project(global)?, &args)),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
     }
 }
