@@ -31,12 +31,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--warehouse", type=Path, default=ROOT / "warehouse", help="the warehouse's folder")
     parser.add_argument("--uri", help="a database that has the marts in a schema `marts`, as SQLAlchemy names it (instead of the warehouse)")
+    parser.add_argument("--start", type=Path, help="the start file of the `duckdb` sink: marts.sql (instead of the warehouse)")
     parser.add_argument("--port", type=int, default=8088)
     parser.add_argument("--picture", type=Path, help="write a picture of the dashboard, and end")
     options = parser.parse_args()
 
     STATE.mkdir(parents=True, exist_ok=True)
-    uri = options.uri or f"duckdb:///{views(options.warehouse)}?access_mode=read_only"
+    uri = options.uri or f"duckdb:///{started(options.start) if options.start else views(options.warehouse)}?access_mode=read_only"
     password = configure()
     for step in (["db", "upgrade"], ["init"]):
         superset(*step)
@@ -80,6 +81,19 @@ def views(warehouse: Path) -> Path:
             if schema == "marts":
                 files = ", ".join("'" + str((warehouse / f["path"]).resolve()).replace("'", "''") + "'" for f in table["files"])
                 con.execute(f'create view marts."{short}" as select * from read_parquet([{files}])')
+    new.replace(path)
+    return path
+
+
+def started(start: Path) -> Path:
+    """The same from the start file that the `duckdb` sink publishes: its views, under the schema `marts` too."""
+    path, new = STATE / "uramaki.duckdb", STATE / "uramaki.new.duckdb"
+    new.unlink(missing_ok=True)
+    with duckdb.connect(str(new)) as con:
+        con.execute(start.read_text())
+        con.execute("create schema if not exists marts")
+        for (name,) in con.execute("select view_name from duckdb_views() where not internal and schema_name = 'main'").fetchall():
+            con.execute(f'create or replace view marts."{name}" as select * from main."{name}"')
     new.replace(path)
     return path
 
