@@ -69,6 +69,8 @@ pub enum Verb {
     Plan(PlanArgs),
     /// Read what is new, build what it changes, check it, publish it
     Run(RunArgs),
+    /// Write the committed marts to the sinks of the project file again
+    Publish(PublishArgs),
     /// Ask the published tables
     Query(QueryArgs),
     /// History: inputs, outputs, balance, checks, timings
@@ -79,6 +81,8 @@ pub enum Verb {
     Identity(IdentityArgs),
     /// One page of a committed run, for a browser: figures, what changed, what was refused
     Report(ReportArgs),
+    /// The data catalogue: every table and column, where it comes from, what its checks said
+    Docs(DocsArgs),
     /// Make extracts of any size, with their truth
     Generate(GenerateArgs),
     /// JSON Schemas of the project's files, for editors
@@ -122,6 +126,15 @@ pub struct RunArgs {
     /// Memory for operators before they spill, as 512MiB or 2GiB (default: half of the machine's)
     #[arg(long, value_name = "SIZE", env = "URAMAKI_MEMORY")]
     pub memory: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The sink's name in uramaki.yaml (default: all of them)
+    pub sink: Option<String>,
+    /// Write over what somebody else has changed in the sink
+    #[arg(long, requires = "sink", env = "URAMAKI_OVERWRITE", value_parser = BoolishValueParser::new())]
+    pub overwrite: bool,
 }
 
 #[derive(Debug, Args)]
@@ -265,6 +278,16 @@ pub struct ReportArgs {
     /// The run that it shows (default: the last)
     #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
     pub run: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct DocsArgs {
+    /// The folder for index.html, catalogue.json and semantic_models.yml (default: catalogue/ of the project)
+    #[arg(long, value_name = "DIR", env = "URAMAKI_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// The language of the page; descriptions are as the models have them
+    #[arg(long, value_enum, default_value_t = Lang::En, env = "URAMAKI_LANG")]
+    pub lang: Lang,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,16 +4,21 @@
 //! after each write (`URAMAKI_FAULT=before:7`), and so that put-if-absent is said in one place.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -207,6 +212,19 @@ impl Store {
         Ok(())
     }
 
+    /// Lets a finished local file take the place of an object, or stand where there was none. Readers see the old bytes or the new ones.
+    pub async fn replace(&self, file: &FsPath, relative: &str) -> Result<()> {
+        let _point = FaultPoint::enter(relative);
+        let Some(root) = &self.local else { return self.upload(file, relative).await };
+        let target = root.join(relative);
+        if let Some(folder) = target.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        // A name must not outlive a power cut that its bytes do not.
+        std::fs::File::open(file)?.sync_all()?;
+        std::fs::rename(file, &target).map_err(|e| Error::failed(format!("cannot write `{}`: {e}", target.display())))
+    }
+
     async fn upload(&self, file: &FsPath, relative: &str) -> Result<()> {
         let path = self.path(relative)?;
         let mut source = std::fs::File::open(file)?;
@@ -292,6 +310,36 @@ fn scrub(e: &object_store::Error) -> String {
         .join(" ")
 }
 
+/// A Parquet file on any store, read in parts.
+pub struct ParquetObject {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+impl ParquetObject {
+    pub fn new(store: &Store, relative: &str, size: u64) -> Result<ParquetObject> {
+        Ok(ParquetObject { store: store.inner(), path: store.path(relative)?, size })
+    }
+}
+
+impl AsyncFileReader for ParquetObject {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        async move { Ok(self.store.get_range(&self.path, range).await?) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
+        async move {
+            let size = self.size;
+            Ok(Arc::new(ParquetMetaDataReader::new().load_and_finish(self, size).await?))
+        }
+        .boxed()
+    }
+}
+
 struct BlockingStream {
     chunks: futures::stream::BoxStream<'static, io::Result<Bytes>>,
     current: Bytes,
@@ -313,14 +361,15 @@ impl Read for BlockingStream {
 }
 
 /// Counts the writes of this process, and kills it before or after one of them where a test asks for that.
-struct FaultPoint {
+pub struct FaultPoint {
     kill_after: bool,
 }
 
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
 impl FaultPoint {
-    fn enter(relative: &str) -> FaultPoint {
+    /// Before a write; what comes back is dropped after it. For writes that do not go through a store.
+    pub fn enter(relative: &str) -> FaultPoint {
         let number = WRITES.fetch_add(1, Ordering::SeqCst) + 1;
         tracing::trace!(number, relative, "store write");
         let Ok(fault) = std::env::var("URAMAKI_FAULT") else { return FaultPoint { kill_after: false } };

@@ -475,7 +475,7 @@ fn a_wrong_selection_reads_nothing() {
 fn help_and_version() {
     let folder = common::folder();
     let help = uramaki(folder.path(), &["--help"]).expect(0);
-    for verb in ["init", "check", "plan", "run", "query", "runs", "quarantine", "generate", "schema"] {
+    for verb in ["init", "check", "plan", "run", "publish", "query", "runs", "quarantine", "generate", "schema"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}");
         let own = uramaki(folder.path(), &[verb, "--help"]).expect(0);
         assert!(own.stdout.contains(&format!("Usage: uramaki {verb}")), "{}", own.stdout);

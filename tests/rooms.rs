@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("landing", &["config", "contract", "manifest", "store"]),
     ("identity", &["config", "contract", "engine", "output"]),
     ("checks", &["config", "engine"]),
-    ("sinks", &["manifest", "store"]),
+    ("sinks", &["config", "manifest", "output", "store"]),
     // Above them.
     (
         "runs",
@@ -32,14 +32,36 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sinks", "sources", "store",
         ],
     ),
-    // Reads what runs have committed.
-    ("report", &["config", "engine", "manifest", "output", "runs", "store"]),
+    // What the pages have in common.
+    ("pages", &["output"]),
+    // Read what runs have committed.
+    ("report", &["config", "engine", "manifest", "output", "pages", "runs", "store"]),
+    (
+        "catalogue",
+        &[
+            "checks", "config", "contract", "engine", "identity", "landing", "manifest", "models", "output", "pages",
+            "runs", "store",
+        ],
+    ),
     ("generate", &[]),
     (
         "commands",
         &[
-            "cli", "config", "engine", "generate", "identity", "manifest", "models", "output", "report", "runs",
-            "sources", "store",
+            "catalogue",
+            "cli",
+            "config",
+            "engine",
+            "generate",
+            "identity",
+            "manifest",
+            "models",
+            "output",
+            "pages",
+            "report",
+            "runs",
+            "sinks",
+            "sources",
+            "store",
         ],
     ),
     ("main", &["cli", "commands"]),
@@ -50,7 +72,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const SHARED_TYPES: &[(&str, &str, &str)] = &[
     ("landing", "models::writer", "every Parquet file is written and hashed in one way"),
     ("landing", "sources::drop::Found", "what a source hands over is what landing takes"),
-    ("sinks", "models::writer::sha256", "one way to hash"),
+    ("sinks", "models::writer", "one way to hash, and to write Parquet"),
     ("manifest", "models::writer::sha256", "one way to hash"),
     ("checks", "models::writer::Observer", "checks look at rows while they are written"),
     ("identity", "landing::newest", "ages of records go by the order of landed files"),

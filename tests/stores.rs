@@ -235,3 +235,39 @@ fn a_drop_on_a_web_server() {
     let again = project.run_with(&["--drop", &address]).expect(0).stdout;
     assert!(again.starts_with("nothing changed since run"), "{again}");
 }
+
+#[test]
+fn sinks_on_s3_hold_the_marts() {
+    let company = OnS3::new("sinks");
+    let project = std::fs::read_to_string(company.project.root().join("uramaki.yaml")).expect("the project file");
+    let place = format!("s3://{BUCKET}/sinks/out");
+    let sinks = format!(
+        "sinks:\n  plain: {{kind: parquet, folder: '{place}/parquet'}}\n  text: {{kind: csv, folder: '{place}/csv'}}\n"
+    );
+    company.project.write("uramaki.yaml", format!("{project}{sinks}"));
+    let object = |path: &str| {
+        let place = ObjectPath::from(format!("sinks/out/{path}"));
+        company
+            .runtime
+            .block_on(async { bucket().get(&place).await.expect("an object").bytes().await.expect("its bytes") })
+    };
+    for night in [1, 2] {
+        company.night(night);
+        let said = company.run().expect(0).stdout;
+        assert!(said.contains(&format!("plain (parquet): run {night}, 1 written")), "{said}");
+        let parquet = object("parquet/marts/customer_total.parquet");
+        let (file, _) = local(night)["marts.customer_total"].files.first_key_value().expect("a file");
+        assert!(file.contains(&common::sha256(&parquet)[..16]), "{file} has other bytes");
+        let again = company.run().expect(0).stdout;
+        assert!(again.contains("text (csv): run") && again.contains("1 as before"), "{again}");
+    }
+    let place = ObjectPath::from("sinks/out/csv/marts/customer_total.csv");
+    company.runtime.block_on(bucket().put(&place, "mine".into())).expect("somebody's object");
+    company.night(3);
+    let ran = company.run().expect(0);
+    assert!(ran.stderr.contains("was changed by somebody else"), "{}", ran.stderr);
+    assert_eq!(object("csv/marts/customer_total.csv"), "mine");
+    let output = company.command("publish").args(["text", "--overwrite"]).output();
+    Ran::of(output.expect("the binary starts")).expect(0);
+    assert!(object("csv/marts/customer_total.csv").starts_with(b"customer_id,orders,total_eur\r\n"));
+}

@@ -1,11 +1,13 @@
 //! The verbs. Each takes what was typed and returns success or an error with its exit code; data goes to stdout.
 
 mod check;
+mod docs;
 mod generate;
 mod identity;
 mod identity_project;
 mod init;
 mod plan;
+mod publish;
 mod quarantine;
 mod query;
 mod report;
@@ -37,10 +39,12 @@ pub fn run(cli: Cli) -> Result<()> {
             with_pool(threads)?;
             with_runtime(threads, run::run(&project, &args, threads, &narrator(global)))
         }
+        Verb::Publish(args) => with_runtime(cores(), publish::publish(&project(global)?, &args, &narrator(global))),
         Verb::Identity(args) => identity::identity(&args, global),
         Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args, global.color)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
         Verb::Report(args) => with_runtime(cores(), report::report(&project(global)?, &args)),
+        Verb::Docs(args) => with_runtime(cores(), docs::docs(&project(global)?, &args)),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
     }
 }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::manifest;
 use crate::models::graph::Graph;
 use crate::models::select;
-use crate::runs::{commit, compile, fingerprint, plan};
+use crate::runs::{commit, compile, fingerprint, plan, publish};
 use crate::sources::drop;
 use crate::store::Store;
 
@@ -76,5 +76,18 @@ pub async fn plan(project: &Project, args: &PlanArgs) -> Result<()> {
         lines.extend(graph.order.iter().filter(|n| chosen.contains(*n)).map(|n| format!("  build {n}")));
     }
     lines.push(format!("warehouse: {}", project.warehouse));
+    if let (Some(last), false) = (&last, project.sinks.is_empty()) {
+        // What the run itself will change is not known before it has built it.
+        lines.push(format!("sinks, of the tables of run {}:", last.run));
+        for (name, kind, due) in publish::due(project, &graph).await? {
+            lines.push(match due {
+                Ok(due) => format!("  {name} ({kind}): {}", super::publish::due(&due, "to write", "to remove")),
+                Err(e) => {
+                    let said: Vec<&str> = e.findings.iter().map(|f| f.message.as_str()).collect();
+                    format!("  {name} ({kind}): {}", said.join("; "))
+                }
+            });
+        }
+    }
     super::print(&lines.join("\n"))
 }

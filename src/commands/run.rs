@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::publish;
 use crate::cli::RunArgs;
 use crate::config::{self, Project};
 use crate::error::{Diagnostic, Error, Kind, Result};
@@ -41,15 +42,23 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
         }
         narrator.say(&format!("{word}, but the run is being published: it goes on to its end"));
     };
+    // The commit stands, whatever becomes of the sinks. What is interrupted here is caught up by the next run.
+    let sinks = tokio::select! {
+        lines = publish::after_run(project, narrator) => lines,
+        _ = interrupt.recv() => return sinks_stopped(Kind::Interrupted, "interrupted"),
+        _ = terminate.recv() => return sinks_stopped(Kind::Terminated, "terminated"),
+    };
     match ended {
         Ended::Unchanged { run, as_of, warnings, seconds } => {
             for warning in &warnings {
                 narrator.warn(warning);
             }
-            super::print(&format!(
-                "nothing changed since run {run} (as of {as_of}): no new run, {seconds:.1} s\nwarehouse: {}",
-                project.warehouse
-            ))
+            let mut lines = vec![
+                format!("nothing changed since run {run} (as of {as_of}): no new run, {seconds:.1} s"),
+                format!("warehouse: {}", project.warehouse),
+            ];
+            lines.extend(sinks);
+            super::print(&lines.join("\n"))
         }
         Ended::Published(report) => {
             // On a terminal the summary says them, right below.
@@ -61,9 +70,14 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
                     narrator.warn(&format!("{check}: {}", output::counted(*offenders, "row")));
                 }
             }
-            super::print(&summary(project, &report))
+            super::print(&summary(project, &report, &sinks))
         }
     }
+}
+
+fn sinks_stopped(kind: Kind, word: &str) -> Result<()> {
+    let said = Diagnostic::new(format!("{word} after the commit: not all sinks were written"));
+    Err(Error::new(kind, said.hint("`uramaki publish`, or the next run, writes what is missing")))
 }
 
 fn memory(project: &Project, args: &RunArgs) -> Result<usize> {
@@ -92,7 +106,7 @@ fn total_memory() -> u64 {
 }
 
 /// What a person wants to know in the morning.
-fn summary(project: &Project, report: &Report) -> String {
+fn summary(project: &Project, report: &Report, sinks: &[String]) -> String {
     let manifest = &report.manifest;
     let mut out = vec![format!("run {} of {}, as of {}", manifest.run, project.name, manifest.as_of)];
     if let Some(recovered) = &report.recovered {
@@ -172,6 +186,7 @@ fn summary(project: &Project, report: &Report) -> String {
         output::bytes(output::peak_memory())
     ));
     out.push(format!("marts: {}/marts (Delta tables)", project.warehouse));
+    out.extend_from_slice(sinks);
     let marts = || manifest.tables.keys().filter(|name| name.starts_with("marts."));
     if let Some(mart) = marts().find(|name| *name == "marts.customer_360").or_else(|| marts().next()) {
         out.push(format!("ask them: uramaki query \"select * from {mart} limit 5\""));

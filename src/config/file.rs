@@ -75,6 +75,9 @@ pub struct ProjectYaml {
     /// Thresholds of the company. Models read each as a parameter of its name (`$journey_gap_days`).
     #[serde(default)]
     pub settings: Ordered<SettingYaml>,
+    /// Where the marts are written besides the warehouse, for programs that do not read Delta tables: files, or a database. By name.
+    #[serde(default)]
+    pub sinks: Ordered<SinkYaml>,
     /// Into how many parts the engine cuts its work. Part of the project, never of the machine: results must not depend on it. Default: 4.
     #[schemars(range(min = 1, max = 256))]
     pub partitions: Option<usize>,
@@ -118,6 +121,61 @@ impl JsonSchema for SettingYaml {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["integer", "number", "string", "boolean"] })
     }
+}
+
+/// One more place for the marts of each committed run.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SinkYaml {
+    /// parquet, csv, xlsx: one file a table. duckdb: a start file with views over the published files. postgres: a schema of a database.
+    pub kind: SinkKindYaml,
+    /// Which tables, named as `--select` names models. Default: all marts.
+    pub tables: Option<Vec<String>>,
+    /// Where the files are written: a folder relative to the project, or an object store URL. Nothing else belongs there.
+    pub folder: Option<String>,
+    /// csv: what becomes of text that a spreadsheet would take for a formula. neutralise (default): an apostrophe before it; keep: written as it is.
+    pub formulas: Option<FormulasYaml>,
+    /// csv: begin files with a byte order mark, by which Excel knows UTF-8. Default: false.
+    pub bom: Option<bool>,
+    /// duckdb: the warehouse's place as readers see it (a mounted folder, a URL). Default: as `warehouse` says.
+    pub seen_as: Option<String>,
+    /// postgres: the environment variable that holds the database's URL.
+    pub url_env: Option<String>,
+    /// postgres: the file that holds the database's URL, relative to the project.
+    pub url_file: Option<String>,
+    /// postgres: the schema of the tables; nothing else belongs there. Default: marts.
+    pub schema: Option<String>,
+    /// postgres: a role that may read the tables. It is made where there is none. Default: nobody but the owner.
+    pub reader: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkKindYaml {
+    Parquet,
+    Csv,
+    Xlsx,
+    Duckdb,
+    Postgres,
+}
+
+impl SinkKindYaml {
+    pub fn word(self) -> &'static str {
+        match self {
+            SinkKindYaml::Parquet => "parquet",
+            SinkKindYaml::Csv => "csv",
+            SinkKindYaml::Xlsx => "xlsx",
+            SinkKindYaml::Duckdb => "duckdb",
+            SinkKindYaml::Postgres => "postgres",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormulasYaml {
+    Neutralise,
+    Keep,
 }
 
 /// pipelines/<system>.yaml: one source system, and the contracts of its objects.
@@ -385,6 +443,54 @@ pub struct ModelYaml {
     /// Conditions that every row must meet.
     #[serde(default)]
     pub checks: Vec<ModelCheckYaml>,
+    /// Figures that are counted over this table's rows: defined here, once for the whole company. Tables that are published only.
+    #[serde(default)]
+    pub metrics: Ordered<MetricYaml>,
+}
+
+/// A figure of the company: an aggregate over the table's rows, or one metric divided by another.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricYaml {
+    /// What it counts and what it leaves out.
+    pub description: String,
+    /// The name that people read. Default: the metric's name in words.
+    pub label: Option<String>,
+    /// The value's unit (EUR, customers, share).
+    pub unit: Option<String>,
+    /// How rows become one figure.
+    pub aggregate: Option<AggregateYaml>,
+    /// What is aggregated: a SQL expression over the columns of one row. A count of rows has none.
+    #[schemars(length(min = 1))]
+    pub expression: Option<String>,
+    /// Only rows for which this SQL condition is true.
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub condition: Option<String>,
+    /// The column (date or timestamp) by which it is followed over time.
+    pub time: Option<String>,
+    /// Instead of an aggregate: one metric divided by another.
+    pub ratio: Option<RatioYaml>,
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregateYaml {
+    Sum,
+    Count,
+    CountDistinct,
+    Average,
+    Min,
+    Max,
+}
+
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RatioYaml {
+    /// A metric of this or another table.
+    pub numerator: String,
+    /// A metric of this or another table.
+    pub denominator: String,
 }
 
 #[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]

@@ -45,6 +45,29 @@ impl Files {
     }
 }
 
+impl ProjectFile {
+    /// The digest of what tables are made from: of uramaki.yaml all but its sinks, of any other file all of it.
+    pub fn sha256_without_sinks(&self) -> String {
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        match (self.path == PROJECT_FILE).then(|| without_sinks(text)).flatten() {
+            Some(rest) => hex(&Sha256::digest(rest.as_bytes())),
+            None => self.sha256.clone(),
+        }
+    }
+}
+
+/// The text without its block `sinks:` and the blank lines and comments right before it; None where there is no such block.
+fn without_sinks(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let begins = lines.iter().position(|line| line.starts_with("sinks:"))?;
+    // A key of a mapping's top level stands at the line's beginning, and only such a line ends a block.
+    let is_inside = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t', '#']);
+    let ends = begins + 1 + lines[begins + 1..].iter().take_while(|line| is_inside(line)).count();
+    let before = &lines[..begins];
+    let kept = before.iter().rposition(|line| !line.trim().is_empty() && !line.starts_with('#')).map_or(0, |at| at + 1);
+    Some([&before[..kept], &lines[ends..]].concat().concat())
+}
+
 /// A file's text, or a finding that it is none.
 pub fn text<'a>(file: &'a ProjectFile, findings: &mut Vec<Diagnostic>) -> Option<&'a str> {
     match std::str::from_utf8(&file.bytes) {
@@ -132,4 +155,22 @@ impl Walk<'_> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sinks_are_no_part_of_what_tables_are_made_from() {
+        let plain = "name: x\nsettings:\n  # days\n  a: 1\n";
+        assert_eq!(without_sinks(plain), None);
+        for with in [
+            format!("{plain}sinks:\n  csv: {{kind: csv, folder: out}}\n"),
+            format!("{plain}\n# Ways out.\nsinks:\n\n  # one\n  csv:\n    kind: csv\n"),
+            plain.replace("settings:", "sinks:\n  csv: {kind: csv}\nsettings:"),
+        ] {
+            assert_eq!(without_sinks(&with).as_deref(), Some(plain), "{with}");
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub struct Project {
     pub identity: IdentityConfig,
     /// The models' parameters, without the `$`.
     pub settings: BTreeMap<String, SettingValue>,
+    /// As in the file.
+    pub sinks: Vec<Sink>,
     /// A constant of the project: results do not depend on the machine.
     pub partitions: usize,
     /// Bytes.
@@ -89,6 +91,74 @@ pub enum SettingValue {
     Decimal(String),
     Text(String),
     Boolean(bool),
+}
+
+/// Where committed tables are written besides the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sink {
+    pub name: String,
+    pub kind: SinkKind,
+    /// Terms as `--select` takes them.
+    pub tables: Vec<String>,
+    /// In uramaki.yaml.
+    pub line: u64,
+}
+
+/// Folders are URLs or absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkKind {
+    Parquet {
+        folder: String,
+    },
+    Csv {
+        folder: String,
+        formulas: Formulas,
+        /// Files begin with a byte order mark.
+        has_bom: bool,
+    },
+    Xlsx {
+        folder: String,
+    },
+    Duckdb {
+        folder: String,
+        /// The warehouse's place as readers see it.
+        seen_as: Option<String>,
+    },
+    Postgres {
+        url: Secret,
+        schema: String,
+        /// A role that may read.
+        reader: Option<String>,
+    },
+}
+
+impl SinkKind {
+    /// As it is written in the project file.
+    pub fn word(&self) -> &'static str {
+        match self {
+            SinkKind::Parquet { .. } => "parquet",
+            SinkKind::Csv { .. } => "csv",
+            SinkKind::Xlsx { .. } => "xlsx",
+            SinkKind::Duckdb { .. } => "duckdb",
+            SinkKind::Postgres { .. } => "postgres",
+        }
+    }
+}
+
+/// What becomes of text that a spreadsheet would take for a formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Formulas {
+    Neutralise,
+    Keep,
+}
+
+/// Where a secret is to be found; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// An environment variable.
+    Env(String),
+    /// An absolute path.
+    File(PathBuf),
 }
 
 /// One file of the project, as it was when the project was read.
@@ -225,6 +295,41 @@ pub struct ModelSpec {
     /// All columns, in order.
     pub columns: Vec<ColumnSpec>,
     pub checks: Vec<ModelCheck>,
+    pub metrics: Vec<Metric>,
+}
+
+/// A figure that is defined once, over the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Metric {
+    pub name: String,
+    pub description: String,
+    pub label: String,
+    pub unit: Option<String>,
+    pub kind: MetricKind,
+    pub line: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetricKind {
+    Aggregate {
+        how: Aggregate,
+        /// None: rows are counted.
+        expression: Option<String>,
+        condition: Option<String>,
+        time: String,
+    },
+    /// Of two aggregates, by name.
+    Ratio { numerator: String, denominator: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregate {
+    Sum,
+    Count,
+    CountDistinct,
+    Average,
+    Min,
+    Max,
 }
 
 impl ModelSpec {

@@ -4,27 +4,19 @@
 //! they are, texts by two independent hashes.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
-use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use hashbrown::HashMap;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
+use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::decode::Reason;
 use crate::contract::Contract;
 use crate::error::{Error, Result};
 use crate::manifest::DataFile;
-use crate::store::Store;
+use crate::store::{ParquetObject, Store};
 
 /// The batches of one object that count, in file order.
 #[derive(Debug, Clone)]
@@ -304,7 +296,7 @@ async fn read_quarantined(store: &Store, contract: &Contract, file: &DataFile, o
     let broken = |e: parquet::errors::ParquetError| {
         Error::failed(format!("the quarantine of {} cannot be read: {e}", contract.label())).at(file.path.clone(), None)
     };
-    let reader = ObjectReader { store: store.inner(), path: store.path(&file.path)?, size: file.bytes };
+    let reader = ParquetObject::new(store, &file.path, file.bytes)?;
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(broken)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["reason", "record_key"]);
     let mut stream = builder.with_projection(mask).build().map_err(broken)?;
@@ -339,34 +331,10 @@ const NOBODYS: [Reason; 2] = [Reason::RepeatedHeader, Reason::MissingKey];
 const HASHED: u128 = 1 << 127;
 
 struct KeyReader {
-    stream: ParquetRecordBatchStream<ObjectReader>,
+    stream: ParquetRecordBatchStream<ParquetObject>,
     keys: Vec<String>,
     cursor: Option<String>,
     label: String,
-}
-
-/// A Parquet file on any store.
-struct ObjectReader {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    size: u64,
-}
-
-impl AsyncFileReader for ObjectReader {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
-        async move { Ok(self.store.get_range(&self.path, range).await?) }.boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        _: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
-        async move {
-            let size = self.size;
-            Ok(Arc::new(ParquetMetaDataReader::new().load_and_finish(self, size).await?))
-        }
-        .boxed()
-    }
 }
 
 impl KeyReader {
@@ -376,8 +344,7 @@ impl KeyReader {
             Error::failed(format!("the landed batch {} of {label} cannot be read: {e}", batch.id))
                 .at(batch.landed.path.clone(), None)
         };
-        let reader =
-            ObjectReader { store: store.inner(), path: store.path(&batch.landed.path)?, size: batch.landed.bytes };
+        let reader = ParquetObject::new(store, &batch.landed.path, batch.landed.bytes)?;
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(broken)?;
         let wanted: Vec<&str> = contract.key.iter().chain(&contract.cursor).map(String::as_str).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);

@@ -176,8 +176,9 @@ pub fn previous_digest(last: Option<&Stored>) -> Option<String> {
     last.map(|s| s.sha256.clone())
 }
 
-/// A digest over the project's files.
+/// A digest over the project's files, as far as tables are made from them: not over the sinks.
 pub fn project_digest(project: &Project) -> String {
-    let lines: Vec<String> = project.files.iter().map(|f| format!("{} {}\n", f.sha256, f.path)).collect();
+    let lines: Vec<String> =
+        project.files.iter().map(|f| format!("{} {}\n", f.sha256_without_sinks(), f.path)).collect();
     sha256(lines.concat().as_bytes())
 }

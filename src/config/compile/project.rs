@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{At, IDENTIFIER_HINT, is_identifier, not_blank};
 use crate::config::file::{IdentityModeYaml, ProjectYaml};
-use crate::config::project::{IdentityConfig, IdentityMode, Region, SettingValue};
+use crate::config::project::{IdentityConfig, IdentityMode, Region, SettingValue, Sink};
 use crate::config::yaml::Document;
 use crate::config::{Overrides, suggest};
 use crate::error::Diagnostic;
@@ -35,6 +35,7 @@ pub struct Settled {
     pub drop: String,
     pub identity: IdentityConfig,
     pub settings: BTreeMap<String, SettingValue>,
+    pub sinks: Vec<Sink>,
     pub partitions: usize,
     pub memory: Option<u64>,
     pub threads: Option<usize>,
@@ -76,6 +77,8 @@ pub fn project(
     });
     let drop = location(root, &at.child("drop"), &yaml.drop, overrides.drop.as_deref(), findings);
     let warehouse = location(root, &at.child("warehouse"), &yaml.warehouse, overrides.warehouse.as_deref(), findings);
+    let kept = [("drop folder", drop.as_str()), ("warehouse", warehouse.as_str())];
+    let sinks = super::sink::sinks(root, &at.child("sinks"), yaml.sinks.0, &kept, findings);
     Some(Settled {
         name: yaml.name,
         description: yaml.description,
@@ -93,6 +96,7 @@ pub fn project(
             draws: yaml.identity.draws.unwrap_or(DEFAULT_DRAWS),
         },
         settings,
+        sinks,
         partitions: yaml.partitions.unwrap_or(DEFAULT_PARTITIONS),
         memory,
         threads: yaml.threads,
@@ -199,7 +203,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// A URL as it is; a path made absolute, against the project's folder where it comes from the project's
 /// file, against the current folder where it was given for this run.
-fn location(root: &Path, at: &At<'_>, typed: &str, given: Option<&str>, findings: &mut Vec<Diagnostic>) -> String {
+pub fn location(root: &Path, at: &At<'_>, typed: &str, given: Option<&str>, findings: &mut Vec<Diagnostic>) -> String {
     let text = given.unwrap_or(typed);
     let is_url = text.contains("://");
     let mut complain = |message: &str, hint: &str| {

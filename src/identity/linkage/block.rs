@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::fields::FieldType;
+use super::prefetch::prefetch;
 use super::table::{Field, NONE, Prepared, Value};
 use crate::config::linkage::Part;
 
@@ -66,7 +67,10 @@ pub struct RuleReport {
     /// Pairs that no earlier rule had.
     pub new_pairs: u64,
     pub largest_block: u64,
-    /// Blocks left out because the rule's pairs were used up, and their pairs.
+    /// Blocks that are compared.
+    #[serde(skip)]
+    pub blocks: u64,
+    /// Blocks left out because the rule's pairs were used up, or all of them because the rule finds next to nothing; and their pairs.
     pub skipped_blocks: u64,
     pub skipped_pairs: u64,
 }
@@ -74,16 +78,7 @@ pub struct RuleReport {
 /// Blocks of all rules.
 #[derive(Debug, Default)]
 pub struct Blocks {
-    /// Of each rule: the members of all blocks, one block after the other, ascending.
-    members: Vec<Vec<u32>>,
-    /// Of each rule: where its blocks begin in the members, and their end.
-    starts: Vec<Vec<u32>>,
-    /// Of each rule, of each record: its blocks (`NONE`-terminated for one key a record; several for several values).
-    of: Vec<Vec<(u32, u32)>>,
-    /// Of each rule: where a record's blocks begin in `of`.
-    offsets: Vec<Vec<u32>>,
-    /// Of each rule, of each block: whether an earlier run left it out. Empty: nothing is known of an earlier run.
-    was_wide: Vec<Vec<bool>>,
+    rules: Vec<RuleBlocks>,
     /// The rules' numbers and the keys of blocks that are left out.
     pub wide: Vec<(u32, u64)>,
     pub reports: Vec<RuleReport>,
@@ -91,34 +86,137 @@ pub struct Blocks {
     pub training_pairs: u64,
 }
 
-impl Blocks {
-    /// Calls `visit` with each record of a smaller number that shares a block with `record`, once, with the rule and the block. `seen` holds, of each record, the last one that met it.
-    pub fn partners(&self, record: u32, seen: &mut [u32], training: bool, mut visit: impl FnMut(u32, (usize, u32))) {
-        for rule in 0..self.members.len() {
-            let most = if training { usize::MAX } else { self.reports[rule].largest_block as usize };
-            let offsets = &self.offsets[rule];
-            for (_, block) in &self.of[rule][offsets[record as usize] as usize..offsets[record as usize + 1] as usize] {
-                let from = self.starts[rule][*block as usize] as usize;
-                let to = self.starts[rule][*block as usize + 1] as usize;
-                if to - from > most {
-                    continue;
-                }
-                for other in &self.members[rule][from..to] {
-                    if *other >= record {
-                        break;
-                    }
-                    if seen[*other as usize] != record {
-                        seen[*other as usize] = record;
-                        visit(*other, (rule, *block));
-                    }
-                }
+#[derive(Debug)]
+struct RuleBlocks {
+    /// The members of all blocks, one block after the other, ascending.
+    members: Vec<u32>,
+    /// In order of records; those that are the first of their block have none.
+    places: Vec<Place>,
+    /// Of each record: where its places begin, and their end.
+    offsets: Vec<u32>,
+    /// Where blocks begin that an earlier run left out. None: nothing is known of an earlier run.
+    were_wide: Option<HashSet<u32>>,
+}
+
+/// Where a record stands among a rule's members: those of its block that are smaller stand just before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// Where the block begins; with [`FOR_TRAINING`], where it is too wide for comparing.
+    from: u32,
+    at: u32,
+}
+
+const FOR_TRAINING: u32 = 1 << 31;
+
+impl RuleBlocks {
+    fn places(&self, record: u32) -> &[Place] {
+        &self.places[self.offsets[record as usize] as usize..self.offsets[record as usize + 1] as usize]
+    }
+}
+
+/// A record that shares a block with another.
+#[derive(Debug, Clone, Copy)]
+pub struct Partner {
+    pub record: u32,
+    /// The first rule that has both in one block, and where that block begins.
+    pub rule: u32,
+    from: u32,
+}
+
+/// Partners of one record after another, in room that is used again.
+#[derive(Debug)]
+pub struct Partners {
+    found: Vec<Partner>,
+    /// A hash table of their numbers, small enough to stay near.
+    slots: Vec<u32>,
+}
+
+const FEW_SLOTS: usize = 1024;
+const MANY_SLOTS: usize = 8 * FEW_SLOTS;
+
+impl Default for Partners {
+    fn default() -> Partners {
+        Partners { found: Vec::new(), slots: vec![NONE; FEW_SLOTS] }
+    }
+}
+
+impl Partners {
+    fn clear(&mut self) {
+        self.found.clear();
+        if self.slots.len() > MANY_SLOTS {
+            self.slots = vec![NONE; FEW_SLOTS];
+        }
+        self.slots.fill(NONE);
+    }
+
+    /// Takes a partner that is not there yet.
+    fn add(&mut self, partner: Partner) {
+        if self.note(partner.record) {
+            self.found.push(partner);
+        }
+        if self.found.len() * 2 > self.slots.len() {
+            self.slots = vec![NONE; self.slots.len() * 4];
+            for at in 0..self.found.len() {
+                self.note(self.found[at].record);
             }
         }
     }
 
-    /// Whether an earlier run left out the block.
-    pub fn was_wide(&self, (rule, block): (usize, u32)) -> bool {
-        self.was_wide[rule].get(block as usize).copied().unwrap_or(true)
+    /// Whether the record is new.
+    fn note(&mut self, record: u32) -> bool {
+        let mask = self.slots.len() - 1;
+        let mut at = record.wrapping_mul(0x9e37_79b1).rotate_right(15) as usize & mask;
+        while self.slots[at] != NONE {
+            if self.slots[at] == record {
+                return false;
+            }
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = record;
+        true
+    }
+}
+
+impl Blocks {
+    /// Finds each record of a smaller number that shares a block with `record`, once. Those of blocks for training count only where that is done.
+    pub fn partners<'a>(&self, record: u32, training: bool, partners: &'a mut Partners) -> &'a [Partner] {
+        partners.clear();
+        for (rule, blocks) in (0..).zip(&self.rules) {
+            for place in blocks.places(record) {
+                if place.from & FOR_TRAINING != 0 && !training {
+                    continue;
+                }
+                let from = place.from & !FOR_TRAINING;
+                for other in &blocks.members[from as usize..place.at as usize] {
+                    partners.add(Partner { record: *other, rule, from });
+                }
+            }
+        }
+        &partners.found
+    }
+
+    /// Asks the machine for what [`Blocks::partners`] will read of the record.
+    pub fn prefetch(&self, record: usize) {
+        for blocks in self.rules.iter().filter(|b| record + 1 < b.offsets.len()) {
+            for place in blocks.places(record as u32).iter().filter(|p| p.from & FOR_TRAINING == 0) {
+                prefetch(&blocks.members, place.from as usize, place.at as usize);
+            }
+        }
+    }
+
+    /// Leaves out all blocks of a rule.
+    pub fn drop_rule(&mut self, rule: usize) {
+        let (blocks, report) = (&mut self.rules[rule], &mut self.reports[rule]);
+        report.skipped_blocks += report.blocks;
+        report.skipped_pairs += report.pairs;
+        (report.blocks, report.pairs, report.largest_block) = (0, 0, 0);
+        (blocks.members, blocks.places) = (Vec::new(), Vec::new());
+        blocks.offsets.fill(0);
+    }
+
+    /// Whether an earlier run left out the block that the partner was found in.
+    pub fn was_wide(&self, partner: &Partner) -> bool {
+        self.rules[partner.rule as usize].were_wide.as_ref().is_none_or(|wide| wide.contains(&partner.from))
     }
 }
 
@@ -132,87 +230,119 @@ pub fn blocks(
     training_pairs: u64,
     left_out: Option<&HashSet<(u32, u64)>>,
 ) -> Blocks {
+    let made: Vec<OfRule> = rules
+        .par_iter()
+        .enumerate()
+        .filter_map(|(place, rule)| of_rule(data, (place as u32, rule), pairs_per_rule, training_pairs, left_out))
+        .collect();
     let mut all = Blocks::default();
-    for (place, rule) in rules.iter().enumerate() {
-        let place = place as u32;
-        let Some(mut keys) = keys(data, rule) else { continue };
-        keys.par_sort_unstable();
-        keys.dedup();
-        // Blocks by size: how many pairs would all blocks of at most this size be?
-        let mut by_size: HashMap<u64, (u64, u64)> = HashMap::new();
-        for block in keys.chunk_by(|a, b| a.0 == b.0) {
-            let size = block.len() as u64;
-            let held = by_size.entry(size).or_default();
-            *held = (held.0 + 1, held.1 + size * (size - 1) / 2);
-        }
-        let mut sizes: Vec<(u64, (u64, u64))> = by_size.into_iter().collect();
-        sizes.sort_unstable();
-        let mut report = RuleReport {
-            rule: rule.clone(),
-            pairs: 0,
-            new_pairs: 0,
-            largest_block: 0,
-            skipped_blocks: 0,
-            skipped_pairs: 0,
-        };
-        let (mut for_training, mut largest_of_training) = (0u64, 0u64);
-        for (size, (count, pairs)) in sizes {
-            if for_training.saturating_add(pairs) <= training_pairs {
-                for_training += pairs;
-                largest_of_training = size;
-            } else {
-                for_training = u64::MAX;
-            }
-            // Once a size is left out, larger ones are too: which blocks count does not hang on the order of records.
-            if report.skipped_blocks == 0 && report.pairs + pairs <= pairs_per_rule {
-                report.pairs += pairs;
-                report.largest_block = size;
-            } else {
-                report.skipped_blocks += count;
-                report.skipped_pairs += pairs;
-            }
-        }
-        if report.pairs == 0 && report.skipped_pairs == 0 {
-            continue;
-        }
-        let (mut members, mut starts, mut of) = (Vec::new(), Vec::new(), Vec::new());
-        let mut was_wide = Vec::new();
-        for block in keys.chunk_by(|a, b| a.0 == b.0) {
-            if block.len() as u64 > report.largest_block && block.len() > 1 {
-                all.wide.push((place, block[0].0));
-            }
-            if block.len() < 2 || block.len() as u64 > largest_of_training {
-                continue;
-            }
-            let number = starts.len() as u32;
-            starts.push(members.len() as u32);
-            if let Some(left_out) = left_out {
-                was_wide.push(left_out.contains(&(place, block[0].0)));
-            }
-            for (_, record) in block {
-                members.push(*record);
-                of.push((*record, number));
-            }
-        }
-        starts.push(members.len() as u32);
-        of.par_sort_unstable();
-        let mut offsets = Vec::with_capacity(data.records + 1);
-        let mut at = 0;
-        for record in 0..=data.records as u32 {
-            while at < of.len() && of[at].0 < record {
-                at += 1;
-            }
-            offsets.push(at as u32);
-        }
-        all.was_wide.push(was_wide);
-        all.members.push(members);
-        all.starts.push(starts);
-        all.of.push(of);
-        all.offsets.push(offsets);
-        all.training_pairs += if for_training == u64::MAX { training_pairs } else { for_training };
-        all.reports.push(report);
+    for one in made {
+        all.rules.push(one.blocks);
+        all.reports.push(one.report);
+        all.wide.extend(one.wide);
+        all.training_pairs += one.training_pairs;
     }
     all
+}
+
+/// What one rule gives.
+struct OfRule {
+    blocks: RuleBlocks,
+    report: RuleReport,
+    wide: Vec<(u32, u64)>,
+    training_pairs: u64,
+}
+
+/// None: the rule has no pairs.
+fn of_rule(
+    data: &Prepared,
+    (place, rule): (u32, &Rule),
+    pairs_per_rule: u64,
+    training_pairs: u64,
+    left_out: Option<&HashSet<(u32, u64)>>,
+) -> Option<OfRule> {
+    let mut keys = keys(data, rule)?;
+    keys.par_sort_unstable();
+    keys.dedup();
+    // Blocks by size: how many pairs would all blocks of at most this size be?
+    let mut by_size: HashMap<u64, (u64, u64)> = HashMap::new();
+    for block in keys.chunk_by(|a, b| a.0 == b.0) {
+        let size = block.len() as u64;
+        let held = by_size.entry(size).or_default();
+        *held = (held.0 + 1, held.1 + size * (size - 1) / 2);
+    }
+    let mut sizes: Vec<(u64, (u64, u64))> = by_size.into_iter().collect();
+    sizes.sort_unstable();
+    let mut report = RuleReport {
+        rule: rule.clone(),
+        pairs: 0,
+        new_pairs: 0,
+        blocks: 0,
+        largest_block: 0,
+        skipped_blocks: 0,
+        skipped_pairs: 0,
+    };
+    let (mut for_training, mut largest_of_training) = (0u64, 0u64);
+    for (size, (count, pairs)) in sizes {
+        if for_training.saturating_add(pairs) <= training_pairs {
+            for_training += pairs;
+            largest_of_training = size;
+        } else {
+            for_training = u64::MAX;
+        }
+        // Once a size is left out, larger ones are too: which blocks count does not hang on the order of records.
+        if report.skipped_blocks == 0 && report.pairs + pairs <= pairs_per_rule {
+            report.pairs += pairs;
+            report.blocks += count;
+            report.largest_block = size;
+        } else {
+            report.skipped_blocks += count;
+            report.skipped_pairs += pairs;
+        }
+    }
+    if report.pairs == 0 && report.skipped_pairs == 0 {
+        return None;
+    }
+    let mut wide = Vec::new();
+    let mut members = Vec::new();
+    let mut were_wide = left_out.map(|_| HashSet::new());
+    // How many places each record has, and then where they begin.
+    let mut offsets = vec![0u32; data.records + 1];
+    let is_used = |size: usize| size >= 2 && size as u64 <= largest_of_training;
+    for block in keys.chunk_by(|a, b| a.0 == b.0) {
+        if block.len() as u64 > report.largest_block && block.len() > 1 {
+            wide.push((place, block[0].0));
+        }
+        if !is_used(block.len()) {
+            continue;
+        }
+        if let (Some(were_wide), Some(left_out)) = (&mut were_wide, left_out)
+            && left_out.contains(&(place, block[0].0))
+        {
+            were_wide.insert(members.len() as u32);
+        }
+        members.extend(block.iter().map(|(_, record)| *record));
+        block[1..].iter().for_each(|(_, record)| offsets[*record as usize] += 1);
+    }
+    let mut count = 0;
+    for offset in &mut offsets {
+        (*offset, count) = (count, count + *offset);
+    }
+    let mut places = vec![Place::default(); count as usize];
+    let mut next = offsets.clone();
+    let mut from = 0;
+    for block in keys.chunk_by(|a, b| a.0 == b.0).filter(|b| is_used(b.len())) {
+        let flag = if block.len() as u64 > report.largest_block { FOR_TRAINING } else { 0 };
+        for (at, (_, record)) in (from..).zip(block).skip(1) {
+            let next = &mut next[*record as usize];
+            places[*next as usize] = Place { from: from | flag, at };
+            *next += 1;
+        }
+        from += block.len() as u32;
+    }
+    let blocks = RuleBlocks { members, places, offsets, were_wide };
+    let training_pairs = if for_training == u64::MAX { training_pairs } else { for_training };
+    Some(OfRule { blocks, report, wide, training_pairs })
 }
 
 /// A hash that is the same on every machine.

@@ -3,8 +3,9 @@
 use rapidfuzz::distance::{jaro_winkler, osa};
 
 use super::fields::FieldType;
-use super::table::{DESK_SHARE, Field, NONE, Prepared, Value};
-use super::text::own_domain;
+use super::signature::Signature;
+use super::table::{Cell, DESK_SHARE, Field, NONE, Prepared, Value};
+use super::text::{Date, own_domain};
 
 /// One level of likeness.
 #[derive(Debug, Clone, Copy)]
@@ -181,52 +182,62 @@ const fn shared(level: u8, share: f64) -> Likeness {
 /// Compares two records in all fields. `out` has a place for each.
 pub fn compare(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     begin(data, a, b, out);
-    finish(data, a, b, out);
+    finish(data, a, b, out, |_, _| true);
 }
 
 /// Compares what costs little: names and birthdays, and of the rest what is equal, missing, or different at a glance. (Different e-mails may be told from
 /// others in [`finish`].)
 pub fn begin(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     names(data, a, b, out);
-    for (place, field) in data.fields.iter().enumerate().skip(2) {
-        out[place] = if field.kind == FieldType::DateOfBirth {
-            best(data, place, a, b)
-        } else if field.is_single() {
-            at_a_glance(field, data.id(a, place), data.id(b, place))
-        } else {
-            at(UNKNOWN)
-        };
+    let cells = data.cells(a).iter().zip(data.cells(b));
+    for ((to, field), (l, r)) in out.iter_mut().zip(&data.fields).zip(cells).skip(2) {
+        *to = if field.is_single() { at_a_glance(field, l, r) } else { at(UNKNOWN) };
     }
 }
 
-fn differs(field: &Field, l: u32, r: u32) -> bool {
+fn differs(field: &Field, l: &Signature, r: &Signature) -> bool {
     // The proofs hold for the limits that are built in.
-    field.thresholds.are_default() && field.signatures[l as usize].differs(&field.signatures[r as usize], field.kind)
+    field.thresholds.are_default() && l.differs(r, field.kind)
 }
 
-/// Compares the rest.
-pub fn finish(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
+/// Compares the rest, as long as `goes_on` says so, which hears what became of each field that could not be told at a glance. Returns whether all is compared.
+pub fn finish(
+    data: &Prepared,
+    a: usize,
+    b: usize,
+    out: &mut [Likeness],
+    mut goes_on: impl FnMut(usize, Likeness) -> bool,
+) -> bool {
     for (place, field) in data.fields.iter().enumerate().skip(2) {
-        if out[place].level == UNKNOWN {
+        let is_open = out[place].level == UNKNOWN;
+        if is_open {
             let texts = |place| by_texts(field, data.id(a, place) as usize, data.id(b, place) as usize);
-            out[place] = if field.is_single() { texts(place) } else { best(data, place, a, b) };
+            out[place] = if field.is_single() { texts(place) } else { best(field, a, b) };
         }
-        if field.kind == FieldType::Identifier && out[place].level > 0 && data.may_have_several_numbers(a, b) {
-            out[place] = NOTHING;
-        }
-        if field.kind != FieldType::Email || !(1..MISSING).contains(&out[place].level) {
-            continue;
-        }
-        if data.by_domain && of_one_domain(field, a, b) {
-            out[place] = Likeness { level: 0, share: DESK_SHARE, ..NOTHING };
-            continue;
-        }
-        let (l, r) = (data.id(a, place) as usize, data.id(b, place) as usize);
-        if out[place].level < EMAIL_DIFFERENT || field.signatures[l].are_numbered(&field.signatures[r]) {
-            out[place] = of_mailboxes(data, field, a, b, out[place], &out[..2]);
+        finish_one(data, field, a, b, place, out);
+        if is_open && !goes_on(place, out[place]) {
+            return false;
         }
     }
     within_places(data, out);
+    true
+}
+
+fn finish_one(data: &Prepared, field: &Field, a: usize, b: usize, place: usize, out: &mut [Likeness]) {
+    if field.kind == FieldType::Identifier && out[place].level > 0 && data.may_have_several_numbers(a, b) {
+        out[place] = NOTHING;
+    }
+    if field.kind != FieldType::Email || !(1..MISSING).contains(&out[place].level) {
+        return;
+    }
+    if data.by_domain && of_one_domain(field, a, b) {
+        out[place] = Likeness { level: 0, share: DESK_SHARE, ..NOTHING };
+        return;
+    }
+    let [l, r] = [a, b].map(|record| data.cells(record)[place].signature);
+    if out[place].level < EMAIL_DIFFERENT || l.are_numbered(&r) {
+        out[place] = of_mailboxes(data, field, a, b, out[place], &out[..2]);
+    }
 }
 
 /// Of strangers with equal names, so many live in one country: names go with languages.
@@ -302,15 +313,12 @@ fn number_share(digits: &str) -> f64 {
 }
 
 /// The best that any two values of a field show.
-fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
-    let field = &data.fields[place];
-    if field.is_single() {
-        return values(field, data.id(a, place), data.id(b, place));
-    }
+fn best(field: &Field, a: usize, b: usize) -> Likeness {
+    let cell = |v: &u32| Cell { id: *v, signature: field.signatures[*v as usize] };
     let mut found = NOTHING;
     for l in field.of(a) {
         for r in field.of(b) {
-            let like = values(field, *l, *r);
+            let like = values(field, &cell(l), &cell(r));
             if found.level == MISSING || (like.level, like.share) < (found.level, found.share) {
                 found = like;
             }
@@ -320,18 +328,20 @@ fn best(data: &Prepared, place: usize, a: usize, b: usize) -> Likeness {
 }
 
 /// Two values of a field, either of which may be none.
-fn values(field: &Field, l: u32, r: u32) -> Likeness {
+fn values(field: &Field, l: &Cell, r: &Cell) -> Likeness {
     let like = at_a_glance(field, l, r);
-    if like.level == UNKNOWN { by_texts(field, l as usize, r as usize) } else { like }
+    if like.level == UNKNOWN { by_texts(field, l.id as usize, r.id as usize) } else { like }
 }
 
 /// Missing, equal, or surely different; else only the texts can tell.
-fn at_a_glance(field: &Field, l: u32, r: u32) -> Likeness {
-    if l == NONE || r == NONE {
+fn at_a_glance(field: &Field, l: &Cell, r: &Cell) -> Likeness {
+    if l.id == NONE || r.id == NONE {
         NOTHING
-    } else if l == r {
-        shared(0, field.share[l as usize])
-    } else if differs(field, l, r) {
+    } else if l.id == r.id {
+        shared(0, field.share[l.id as usize])
+    } else if let (FieldType::DateOfBirth, Some(x), Some(y)) = (field.kind, l.signature.date(), r.signature.date()) {
+        at(dates(x, y))
+    } else if differs(field, &l.signature, &r.signature) {
         at(first_different(field.kind) as u8)
     } else {
         at(UNKNOWN)
@@ -348,7 +358,7 @@ pub(super) fn by_texts(field: &Field, l: usize, r: usize) -> Likeness {
                 return at(EMAIL_DIFFERENT);
             }
             if !a.part.is_empty() && a.part == b.part {
-                return shared(1, field.part_share[l]);
+                return shared(1, field.part_share);
             }
             if one_edit(&a.text, &b.text) {
                 return at(EMAIL_CLOSE);
@@ -366,7 +376,7 @@ pub(super) fn by_texts(field: &Field, l: usize, r: usize) -> Likeness {
         FieldType::Phone => {
             at(if (a.part.len() >= 7 && a.part == b.part) || one_edit(&a.text, &b.text) { 1 } else { 2 })
         }
-        FieldType::DateOfBirth => at(dates(a, b)),
+        FieldType::DateOfBirth => at(a.date.zip(b.date).map_or(5, |(x, y)| dates(x, y))),
         FieldType::Organisation => at(organisations(a, b, field.thresholds)),
         FieldType::Street | FieldType::Text | FieldType::AddressPart => {
             at(if close(&a.text, &b.text, field.thresholds) {
@@ -397,24 +407,27 @@ pub(super) fn by_texts(field: &Field, l: usize, r: usize) -> Likeness {
 /// Given and family names together: they may have changed places.
 fn names(data: &Prepared, a: usize, b: usize, out: &mut [Likeness]) {
     let (given, family) = (&data.fields[data.given], &data.fields[data.family]);
-    let id = |record, place| data.id(record, place);
-    let (ga, gb, fa, fb) = (id(a, data.given), id(b, data.given), id(a, data.family), id(b, data.family));
-    let mut g = values(given, ga, gb);
-    let mut f = values(family, fa, fb);
+    let (x, y) = (data.cells(a), data.cells(b));
+    let mut g = values(given, &x[data.given], &y[data.given]);
+    let mut f = values(family, &x[data.family], &y[data.family]);
+    let (ga, gb, fa, fb) = (x[data.given].id, y[data.given].id, x[data.family].id, y[data.family].id);
     // Where neither fits as it stands, the other way round may.
     if (g.level == MISSING || g.level >= 3)
         && (f.level == MISSING || f.level >= 3)
         && (g.level != MISSING || f.level != MISSING)
     {
         // None: one says nothing. Else: not alike, close, equal.
-        let cross = |x: u32, y: u32| {
-            if x == NONE || y == NONE {
+        let cross = |p: &Cell, q: &Cell| {
+            if p.id == NONE || q.id == NONE {
                 return None;
             }
-            let (x, y) = (&given.values[x as usize], &family.values[y as usize]);
-            Some(if x.text == y.text { 2 } else { u8::from(close(&x.text, &y.text, Thresholds::default())) })
+            if !p.signature.may_be_close(&q.signature) {
+                return Some(0);
+            }
+            let (p, q) = (&given.values[p.id as usize], &family.values[q.id as usize]);
+            Some(if p.text == q.text { 2 } else { u8::from(close(&p.text, &q.text, Thresholds::default())) })
         };
-        let alike = (cross(ga, fb), cross(gb, fa));
+        let alike = (cross(&x[data.given], &y[data.family]), cross(&y[data.given], &x[data.family]));
         if let (Some(1..), Some(1..) | None) | (None, Some(1..)) = alike {
             // One of both stands where such names stand, and there it is the more common.
             let share = |field: &Field, a: u32, b: u32| {
@@ -518,10 +531,9 @@ fn overlap(a: &Value, b: &Value) -> f64 {
     if shorter < 2 || common < 2 { 0.0 } else { common as f64 / shorter as f64 }
 }
 
-fn dates(a: &Value, b: &Value) -> u8 {
-    let (Some(x), Some(y)) = (a.date, b.date) else { return 5 };
+fn dates(x: Date, y: Date) -> u8 {
     let turned = x.year == y.year && x.month == y.day && x.day == y.month;
-    let partial = |x: super::text::Date, y: super::text::Date| {
+    let partial = |x: Date, y: Date| {
         x.year == y.year && ((x.day == 0 && (x.month == 0 || x.month == y.month)) || (x.month == 0 && x.day == y.day))
     };
     let (p, q) = (x.digits(), y.digits());
@@ -545,7 +557,7 @@ fn dates(a: &Value, b: &Value) -> u8 {
 
 /// Whether two dates of birth differ clearly: by more than a year, and by more than a typing error.
 pub fn born_apart(a: &Value, b: &Value) -> bool {
-    a.date.is_some() && b.date.is_some() && a.text != b.text && dates(a, b) == 5
+    a.text != b.text && a.date.zip(b.date).is_some_and(|(x, y)| dates(x, y) == 5)
 }
 
 fn organisations(a: &Value, b: &Value, limits: Thresholds) -> u8 {

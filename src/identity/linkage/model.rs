@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Generations, Likeness, MISSING, UNKNOWN};
@@ -77,12 +78,13 @@ pub struct Shares {
 }
 
 impl Shares {
-    pub fn of(&self, text: &str) -> f64 {
-        self.listed.get(text).copied().unwrap_or(self.other)
-    }
-
-    pub fn of_part(&self, _part: &str) -> f64 {
-        self.other_part
+    /// Of each of these texts, which ascend.
+    pub fn of<'a>(&self, texts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = f64> {
+        let mut listed = self.listed.iter().peekable();
+        texts.map(move |text| {
+            while listed.next_if(|(t, _)| t.as_str() < text).is_some() {}
+            listed.next_if(|(t, _)| t.as_str() == text).map_or(self.other, |(_, share)| *share)
+        })
     }
 }
 
@@ -266,7 +268,10 @@ impl Scorer {
 
     /// How likely each kind is, of a pair alike in this way; they add up to 1.
     pub fn kinds(&self, pair: &[Likeness], of_organisations: bool) -> [f64; 7] {
-        let ratios = self.ratios(pair, of_organisations);
+        self.kinds_of(&self.ratios(pair, of_organisations))
+    }
+
+    fn kinds_of(&self, ratios: &[f64; STRANGERS]) -> [f64; 7] {
         let mut parts = [0.0; 7];
         let mut sum = self.kinds[STRANGERS];
         parts[STRANGERS] = sum;
@@ -306,7 +311,8 @@ impl Scorer {
 
     pub fn score(&self, pair: &[Likeness], of_organisations: bool) -> Score {
         let ratios = self.ratios(pair, of_organisations);
-        Score { probability: self.probability(pair, of_organisations), weight: self.weight(&ratios) }
+        let kinds = self.kinds_of(&ratios);
+        Score { probability: kinds[SAME] + kinds[MOVED], weight: self.weight(&ratios) }
     }
 
     pub fn probability(&self, pair: &[Likeness], of_organisations: bool) -> f64 {
@@ -325,23 +331,55 @@ impl Scorer {
         ((stays * ratios[SAME] + moves * ratios[MOVED]) / (stays + moves)).log2()
     }
 
-    /// Whether two records can reach a probability at all, by what is equal and the best that the rest could be: spares most comparisons.
+    /// Compares and scores two records, if they reach a probability; by what is equal and the best that the rest could be, most comparisons are spared.
     ///
-    /// The pair is one that [`compare::begin`] has begun.
-    pub fn can_reach(&self, data: &Prepared, pair: &[Likeness], at_least: f64) -> bool {
+    /// `pair` has a place for each field.
+    pub fn score_at_least(
+        &self,
+        data: &Prepared,
+        (a, b): (usize, usize),
+        at_least: f64,
+        pair: &mut [Likeness],
+    ) -> Option<Score> {
+        // Not that a bound is missed by rounding.
+        let needed = at_least / (1.0 - at_least) * (1.0 - 1e-9);
+        compare::begin(data, a, b, pair);
+        let mut odds = self.at_best(data, pair);
+        if odds < needed {
+            return None;
+        }
+        let goes_on = |place: usize, like| {
+            let field = &data.fields[place];
+            let ratio = self.field_ratio(place, like, SAME, false);
+            // Of those who moved, the place tells nothing.
+            odds *= if is_place(field.kind) { ratio.max(1.0) } else { ratio } / self.open_at_best(place, field);
+            odds >= needed
+        };
+        if !compare::finish(data, a, b, pair, goes_on) {
+            return None;
+        }
+        let score = self.score(pair, data.of_organisations(a, b));
+        (score.probability >= at_least).then_some(score)
+    }
+
+    /// The odds that a pair can reach that [`compare::begin`] has begun.
+    fn at_best(&self, data: &Prepared, pair: &[Likeness]) -> f64 {
         let mut odds = (self.kinds[SAME] + self.kinds[MOVED]) / self.kinds[STRANGERS];
         for (place, field) in data.fields.iter().enumerate() {
             odds *= if usize::from(pair[place].level) == compare::first_different(field.kind) {
                 self.different_at_best[place]
             } else if pair[place].level != UNKNOWN {
                 self.field_ratio(place, pair[place], SAME, false)
-            } else if field.is_single() {
-                self.unequal_at_best[place]
             } else {
-                self.equal_at_best[place]
+                self.open_at_best(place, field)
             };
         }
-        odds >= at_least / (1.0 - at_least)
+        odds
+    }
+
+    /// The most that a field can say for one person, which only its texts can tell.
+    fn open_at_best(&self, place: usize, field: &Field) -> f64 {
+        if field.is_single() { self.unequal_at_best[place] } else { self.equal_at_best[place] }
     }
 
     /// Whether it counts how common a value of this level is.
@@ -458,9 +496,7 @@ pub fn shares(field: &Field, least: u32) -> Shares {
     let smooth = |count: f64| (count + USUAL_RECORDS * usual_share(field.kind)) / (total + USUAL_RECORDS);
     let other = smooth(if rest == 0 { 1.0 } else { (total - held) / rest as f64 });
     // Local parts are names more often than whole addresses are: about twice as common.
-    let mut parts: Vec<&str> = field.values.iter().map(|v| &*v.part).collect();
-    parts.sort_unstable();
-    parts.dedup();
+    let parts: HashSet<&str> = field.values.iter().map(|v| &*v.part).collect();
     let other_part = smooth(field.values.len() as f64 / parts.len().max(1) as f64);
     let listed = common.into_iter().map(|(h, t)| (t.to_string(), smooth(f64::from(h)))).collect();
     Shares { other, other_part, listed }
@@ -469,7 +505,8 @@ pub fn shares(field: &Field, least: u32) -> Shares {
 /// The mean share of a field's values: how often two strangers have the same.
 fn mean_share(field: &Field, shares: &Shares) -> f64 {
     let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
-    let sum: f64 = field.holders.iter().zip(&field.values).map(|(h, v)| f64::from(*h) * shares.of(&v.text)).sum();
+    let of = shares.of(field.values.iter().map(|v| &*v.text));
+    let sum: f64 = field.holders.iter().zip(of).map(|(h, share)| f64::from(*h) * share).sum();
     sum / total.max(1.0)
 }
 

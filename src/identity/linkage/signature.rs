@@ -4,9 +4,13 @@
 
 use super::fields::FieldType;
 use super::table::Value;
+use super::text::Date;
 
 /// What is known of a value at a glance.
+///
+/// Packed, so that one with a value's number takes 24 bytes: records' signatures are most of what comparing reads.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(C, packed(4))]
 pub struct Signature {
     /// The characters that it has. Of a date: its eight digits. Of a phone: its last eight.
     letters: u64,
@@ -20,6 +24,9 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// Of no value.
+    pub const NONE: Signature = Signature { letters: 0, marks: 0, head: [0; 4], length: 0, is_open: true };
+
     pub fn of(value: &Value, kind: FieldType) -> Signature {
         use FieldType::*;
         let text = if kind == Email { &value.part } else { &value.text };
@@ -48,7 +55,7 @@ impl Signature {
                 }
             }
             DateOfBirth => match value.date {
-                Some(date) if date.month <= 12 && date.day <= 31 => {
+                Some(date) if date.year <= 9999 && date.month <= 12 && date.day <= 31 => {
                     signature.letters = u64::from_be_bytes(date.digits());
                 }
                 _ => signature.is_open = true,
@@ -83,12 +90,8 @@ impl Signature {
                 self.marks & other.marks == 0 && !self.may_be_alike(other, 0.84) && !self.may_be_one_edit(other)
             }
             Email => !self.may_be_alike(other, 0.8) && !self.may_be_one_edit(other),
-            City => !self.may_be_alike(other, 0.92) && !self.may_be_one_edit(other),
-            Street | AddressPart | Text => {
-                (self.marks & other.marks).count_ones() < 2
-                    && !self.may_be_alike(other, 0.92)
-                    && !self.may_be_one_edit(other)
-            }
+            City => !self.may_be_close(other),
+            Street | AddressPart | Text => (self.marks & other.marks).count_ones() < 2 && !self.may_be_close(other),
             HouseNumber => !self.may_be_one_edit(other) && self.digits() != other.digits(),
             Postcode => self.head[..2] != other.head[..2] && !self.may_be_one_edit(other),
             Identifier => !self.may_be_one_edit(other),
@@ -102,9 +105,21 @@ impl Signature {
         }
     }
 
+    /// Of names: whether two may be close.
+    pub fn may_be_close(&self, other: &Signature) -> bool {
+        self.is_open || other.is_open || self.may_be_alike(other, 0.92) || self.may_be_one_edit(other)
+    }
+
     /// Of e-mails: whether both have a number that can be compared.
     pub fn are_numbered(&self, other: &Signature) -> bool {
         self.marks & other.marks != 0
+    }
+
+    /// Of a date of birth, where it is one.
+    pub fn date(&self) -> Option<Date> {
+        let digits = self.letters.to_be_bytes().map(|d| u16::from(d & 15));
+        let [year, month, day] = [0..4, 4..6, 6..8].map(|places| digits[places].iter().fold(0, |n, d| n * 10 + d));
+        (!self.is_open).then_some(Date { year, month: month as u8, day: day as u8 })
     }
 
     fn digits(&self) -> u64 {
@@ -131,7 +146,8 @@ impl Signature {
         let (a, b) = (f64::from(self.length), f64::from(other.length));
         let common = (a - f64::from(self.beyond(other))).min(b - f64::from(other.beyond(self)));
         let jaro = (common / a + common / b + 1.0) / 3.0;
-        let prefix = self.head.iter().zip(&other.head).take_while(|(x, y)| x == y).count() as f64;
+        let (head, others) = (self.head, other.head);
+        let prefix = head.iter().zip(&others).take_while(|(x, y)| x == y).count() as f64;
         jaro + prefix * 0.1 * (1.0 - jaro) >= least - 1e-9
     }
 }
@@ -156,8 +172,9 @@ fn differing(a: u64, b: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::{Column, Table};
     use super::super::compare;
-    use super::super::table::{Column, Table, prepare};
+    use super::super::prepare::prepare;
     use super::*;
 
     /// Words of two or three syllables, some a letter apart, in some order that is the same every time.
@@ -220,11 +237,7 @@ mod tests {
                 .collect();
             let table = Table {
                 names: (0..values.len()).map(|i| ("s".into(), format!("{i:05}").into())).collect(),
-                columns: vec![Column {
-                    name: "it".into(),
-                    kind,
-                    values: values.iter().map(|v| Some(v.as_str().into())).collect(),
-                }],
+                columns: vec![Column::of("it", kind, values.iter().map(|v| Some(v.as_str())))],
             };
             let data = prepare(&table, "DE");
             let place = data.fields.iter().position(|f| f.kind == kind).unwrap();

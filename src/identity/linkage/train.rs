@@ -5,13 +5,13 @@
 use rayon::prelude::*;
 
 use super::Settings;
-use super::block::{Blocks, spread};
+use super::block::{Blocks, Partners, spread};
 use super::compare::{self, Likeness, MISSING, NOTHING};
 use super::fields::FieldType;
 use super::model::{
     self, CONTACT, FieldModel, MOVED, Model, NEIGHBOURS, SAME, STRANGERS, Scorer, VERSION, full_names, shares,
 };
-use super::table::Prepared;
+use super::table::{Field, Prepared};
 
 /// Pairs of strangers that are sampled for u.
 const RANDOM_PAIRS: u64 = 500_000;
@@ -44,12 +44,12 @@ pub fn train(
     let n = data.records as u64;
     // A value that few hold in a large company would name them: it is not written into the model.
     let least = if n >= 10_000 { 5 } else { 2 };
-    let mut fields = Vec::new();
-    for field in &mut data.fields {
+    let known = |field: &mut Field| {
         let shares = shares(field, least);
         field.take_shares(&shares);
-        fields.push(FieldModel::expected(field, shares));
-    }
+        FieldModel::expected(field, shares)
+    };
+    let fields = data.fields.par_iter_mut().map(known).collect();
     let one_persons = data.most_of_one_person();
     let full_names = full_names(&data.both, one_persons);
     data.both.take_shares(&full_names);
@@ -166,13 +166,13 @@ fn blocked_pairs(data: &Prepared, blocks: &Blocks, may_pair: &(impl Fn(u32, u32)
     let pairs: Vec<(usize, usize)> = chosen
         .par_chunks(chosen.len().div_ceil(16).max(1))
         .map(|chunk| {
-            let (mut seen, mut out) = (vec![u32::MAX; data.records], Vec::new());
+            let (mut partners, mut out) = (Partners::default(), Vec::new());
             for record in chunk {
-                blocks.partners(*record, &mut seen, true, |other, _| {
+                for other in blocks.partners(*record, true, &mut partners).iter().map(|p| p.record) {
                     if may_pair(*record, other) && super::comparable(data, *record as usize, other as usize) {
                         out.push((*record as usize, other as usize));
                     }
-                });
+                }
             }
             out
         })
