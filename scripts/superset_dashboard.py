@@ -86,14 +86,11 @@ def views(warehouse: Path) -> Path:
 
 
 def started(start: Path) -> Path:
-    """The same from the start file that the `duckdb` sink publishes: its views, under the schema `marts` too."""
+    """The same from the start file that the `duckdb` sink publishes."""
     path, new = STATE / "uramaki.duckdb", STATE / "uramaki.new.duckdb"
     new.unlink(missing_ok=True)
     with duckdb.connect(str(new)) as con:
         con.execute(start.read_text())
-        con.execute("create schema if not exists marts")
-        for (name,) in con.execute("select view_name from duckdb_views() where not internal and schema_name = 'main'").fetchall():
-            con.execute(f'create or replace view marts."{name}" as select * from main."{name}"')
     new.replace(path)
     return path
 
@@ -140,7 +137,7 @@ class Api:
             try:
                 if self.http.get(f"{address}/health", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.5)
         raise SystemExit(f"Superset did not answer: see {STATE / 'superset.log'}")
 
