@@ -31,12 +31,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--warehouse", type=Path, default=ROOT / "warehouse", help="the warehouse's folder")
     parser.add_argument("--uri", help="a database that has the marts in a schema `marts`, as SQLAlchemy names it (instead of the warehouse)")
+    parser.add_argument("--start", type=Path, help="the start file of the `duckdb` sink: marts.sql (instead of the warehouse)")
     parser.add_argument("--port", type=int, default=8088)
     parser.add_argument("--picture", type=Path, help="write a picture of the dashboard, and end")
     options = parser.parse_args()
 
     STATE.mkdir(parents=True, exist_ok=True)
-    uri = options.uri or f"duckdb:///{views(options.warehouse)}?access_mode=read_only"
+    uri = options.uri or f"duckdb:///{started(options.start) if options.start else views(options.warehouse)}?access_mode=read_only"
     password = configure()
     for step in (["db", "upgrade"], ["init"]):
         superset(*step)
@@ -84,6 +85,16 @@ def views(warehouse: Path) -> Path:
     return path
 
 
+def started(start: Path) -> Path:
+    """The same from the start file that the `duckdb` sink publishes."""
+    path, new = STATE / "uramaki.duckdb", STATE / "uramaki.new.duckdb"
+    new.unlink(missing_ok=True)
+    with duckdb.connect(str(new)) as con:
+        con.execute(start.read_text())
+    new.replace(path)
+    return path
+
+
 def configure() -> str:
     """Superset's configuration, and the password: made once, kept beside its database, readable by nobody else."""
     kept = STATE / "secrets.json"
@@ -126,7 +137,7 @@ class Api:
             try:
                 if self.http.get(f"{address}/health", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.5)
         raise SystemExit(f"Superset did not answer: see {STATE / 'superset.log'}")
 
