@@ -7,6 +7,7 @@ kind, how many shapes it drew, and whether it stands within the page. overflow: 
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -48,7 +49,7 @@ CONTRAST = """() => {
 }"""
 
 
-def main() -> None:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
     parser.add_argument("--page", type=pathlib.Path, required=True)
     parser.add_argument("--width", type=int, default=1280)
@@ -57,7 +58,12 @@ def main() -> None:
     parser.add_argument("--picture", type=pathlib.Path)
     parser.add_argument("--paper", type=pathlib.Path)
     parser.add_argument("--whole", action="store_true", help="the picture shows the whole page")
-    args = parser.parse_args()
+    return parser
+
+
+@contextlib.contextmanager
+def opened(args: argparse.Namespace, fragment: str = ""):
+    """The page in a Chromium, with what the console complained of and what was asked for besides the page itself."""
     chromium = subprocess.run(
         [pathlib.Path(__file__).with_name("chromium")], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.strip()
@@ -74,8 +80,15 @@ def main() -> None:
         )
         page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: errors.append(str(e)))
-        page.on("request", lambda r: requests.append(r.url) if r.url != address else None)
-        page.goto(address, wait_until="load")
+        page.on("request", lambda r: requests.append(r.url) if r.url.split("#")[0] != address else None)
+        page.goto(address + fragment, wait_until="load")
+        yield page, errors, requests
+        browser.close()
+
+
+def main() -> None:
+    args = arguments().parse_args()
+    with opened(args) as (page, errors, requests):
         seen = page.evaluate(SEEN)
         page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         seen["contrast"] = page.evaluate(CONTRAST)
@@ -92,7 +105,6 @@ def main() -> None:
             page.screenshot(path=args.picture, full_page=args.whole)
         if args.paper:
             page.pdf(path=args.paper, prefer_css_page_size=True, format="A4")
-        browser.close()
     print(json.dumps({"errors": errors, "requests": requests, **seen}))
 
 

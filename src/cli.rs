@@ -1,5 +1,6 @@
 //! The command line as typed. Every flag has a variable `URAMAKI_…`; a flag beats the variable, the variable beats the file.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -80,6 +81,8 @@ pub enum Verb {
     Identity(IdentityArgs),
     /// One page of a committed run, for a browser: figures, what changed, what was refused
     Report(ReportArgs),
+    /// The data catalogue: every table and column, where it comes from, what its checks said
+    Docs(DocsArgs),
     /// Make extracts of any size, with their truth
     Generate(GenerateArgs),
     /// JSON Schemas of the project's files, for editors
@@ -136,10 +139,9 @@ pub struct PublishArgs {
 
 #[derive(Debug, Args)]
 pub struct QueryArgs {
-    /// One SELECT
-    #[arg(required_unless_present = "file")]
+    /// SELECT statements, with `;` between them. Without them, on a terminal: a shell
     pub sql: Option<String>,
-    /// A file with the SELECT; `-` reads it from stdin
+    /// A file with the statements; `-` reads them from stdin
     #[arg(short, long, value_name = "FILE", conflicts_with = "sql", env = "URAMAKI_FILE")]
     pub file: Option<PathBuf>,
     /// How the answer is written
@@ -151,6 +153,12 @@ pub struct QueryArgs {
     /// The tables as this run published them
     #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
     pub run: Option<u64>,
+    /// How many rows a table shows; 0: all [default: 50 on a terminal, else all]
+    #[arg(long, value_name = "N", env = "URAMAKI_ROWS")]
+    pub rows: Option<u64>,
+    /// Where the shell remembers statements, instead of the user's state folder; empty: nowhere
+    #[arg(long, value_name = "FILE", env = "URAMAKI_HISTORY")]
+    pub history: Option<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -270,6 +278,16 @@ pub struct ReportArgs {
     /// The run that it shows (default: the last)
     #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
     pub run: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct DocsArgs {
+    /// The folder for index.html, catalogue.json and semantic_models.yml (default: catalogue/ of the project)
+    #[arg(long, value_name = "DIR", env = "URAMAKI_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// The language of the page; descriptions are as the models have them
+    #[arg(long, value_enum, default_value_t = Lang::En, env = "URAMAKI_LANG")]
+    pub lang: Lang,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

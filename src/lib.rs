@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::todo, clippy::dbg_macro))]
 
 pub mod catalog;
+pub mod catalogue;
 pub mod checks;
 pub mod cli;
 pub mod commands;
@@ -15,6 +16,7 @@ pub mod landing;
 pub mod manifest;
 pub mod models;
 pub mod output;
+pub mod pages;
 pub mod report;
 pub mod runs;
 pub mod sinks;

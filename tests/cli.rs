@@ -285,10 +285,10 @@ fn answers_in_every_format() {
     +--------------+--------+-----------+
     | customer_id  | orders | total_eur |
     +--------------+--------+-----------+
-    | wbdbzrg2g958 | 2      | 13.00     |
-    | 0wjr0wy34xmj | 2      | 105.50    |
+    | wbdbzrg2g958 |      2 |     13.00 |
+    | 0wjr0wy34xmj |      2 |    105.50 |
     +--------------+--------+-----------+
-    2 rows
+    stderr: 2 rows
     exit 0
     ");
     assert_snapshot!(told(two_nights(), &["query", "--format", "csv", TOTALS]), @r"
@@ -316,7 +316,7 @@ fn answers_in_every_format() {
     +---+
     | 3 |
     +---+
-    1 row
+    stderr: 1 row
     exit 0
     ");
     assert_snapshot!(told(two_nights(), &["query", "--run", "9", "select 1"]), @r"
@@ -343,6 +343,42 @@ fn answers_in_every_format() {
         reader.schema().field_with_name("total_eur").expect("a column").data_type(),
         &arrow::datatypes::DataType::Decimal128(18, 2)
     );
+    // Several statements, from a file; one file has room for one answer.
+    common::write(&sql, b"-- The first.\nselect 1 as a;\n\nselect 'x;y' as b, null as c, 2.50 as d;\n");
+    assert_snapshot!(told(two_nights(), &["query", "-f", &path(&sql)]), @r"
+    +---+
+    | a |
+    +---+
+    | 1 |
+    +---+
+
+    +-----+------+------+
+    | b   |    c |    d |
+    +-----+------+------+
+    | x;y | NULL | 2.50 |
+    +-----+------+------+
+    stderr: 1 row
+    stderr: 1 row
+    exit 0
+    ");
+    for (format, more) in [("csv", &[][..]), ("json", &[]), ("table", &["--output", "out.txt"])] {
+        let ran = two_nights().uramaki(&[&["query", "-f", &path(&sql), "--format", format], more].concat()).expect(2);
+        assert_eq!(ran.stdout, "", "{format}");
+        assert!(ran.stderr.contains("2 statements"), "{}", ran.stderr);
+    }
+    // None is answered where one is wrong.
+    common::write(&sql, b"select 1 as a; select nope;");
+    assert_eq!(two_nights().uramaki(&["query", "-f", &path(&sql)]).expect(2).stdout, "");
+    // As many rows as one likes; what is not shown is said.
+    assert_snapshot!(told(two_nights(), &["query", "--rows", "1", TOTALS]), @r"
+    +--------------+--------+-----------+
+    | customer_id  | orders | total_eur |
+    +--------------+--------+-----------+
+    | wbdbzrg2g958 |      2 |     13.00 |
+    +--------------+--------+-----------+
+    stderr: the first 1 row of 2 rows; --rows 0 shows all
+    exit 0
+    ");
     let out = folder.path().join("out.csv");
     two_nights().uramaki(&["query", "--format", "csv", "--output", &path(&out), TOTALS]).expect(0);
     assert_eq!(std::fs::read_to_string(&out).expect("text"), two_nights().csv(TOTALS));
@@ -380,9 +416,14 @@ fn a_query_only_reads() {
     "#);
     assert_snapshot!(told(two_nights(), &["query", "select * from marts.customer_totl"]), @r#"
     stderr: error: the query cannot be planned: Error during planning: table 'uramaki.marts.customer_totl' not found
-    stderr:   hint: tables are named layer.name; `uramaki query "select * from information_schema.tables"` lists them
+    stderr:   hint: did you mean `marts.customer_total`?
     exit 2
     "#);
+    assert_snapshot!(told(two_nights(), &["query", "select * from customer_total"]), @r"
+    stderr: error: the query cannot be planned: Error during planning: table 'uramaki.main.customer_total' not found
+    stderr:   hint: did you mean `marts.customer_total`?
+    exit 2
+    ");
     assert_snapshot!(told(two_nights(), &["query", "drop table marts.customer_total"]), @r"
     stderr: error: `query` only reads
     stderr:   hint: say a SELECT; tables are written by `uramaki run`
@@ -402,7 +443,7 @@ fn wrong_usage() {
         (&["run", "--select", "customer_totl"], "did you mean `customer_total`?"),
         (&["run", "--select", "tag:nope"], "no model has the tag `nope`"),
         (&["plan", "--select", "customer_totl"], "did you mean `customer_total`?"),
-        (&["query"], "required arguments were not provided"),
+        (&["query"], "say what to ask: a SELECT, or -f FILE"),
         (&["query", "-f", "no.sql"], "cannot read `no.sql`"),
         (&["runs", "show", "last"], "invalid value 'last'"),
         (&["generate"], "--output <DIR>"),

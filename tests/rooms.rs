@@ -32,14 +32,36 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sinks", "sources", "store",
         ],
     ),
-    // Reads what runs have committed.
-    ("report", &["config", "engine", "manifest", "output", "runs", "store"]),
+    // What the pages have in common.
+    ("pages", &["output"]),
+    // Read what runs have committed.
+    ("report", &["config", "engine", "manifest", "output", "pages", "runs", "store"]),
+    (
+        "catalogue",
+        &[
+            "checks", "config", "contract", "engine", "identity", "landing", "manifest", "models", "output", "pages",
+            "runs", "store",
+        ],
+    ),
     ("generate", &[]),
     (
         "commands",
         &[
-            "cli", "config", "engine", "generate", "identity", "manifest", "models", "output", "report", "runs",
-            "sinks", "sources", "store",
+            "catalogue",
+            "cli",
+            "config",
+            "engine",
+            "generate",
+            "identity",
+            "manifest",
+            "models",
+            "output",
+            "pages",
+            "report",
+            "runs",
+            "sinks",
+            "sources",
+            "store",
         ],
     ),
     ("main", &["cli", "commands"]),

@@ -1,4 +1,4 @@
--- All who were known a period ago are spread over the cells; customers who stand in one cell today expect the same.
+-- Who has ordered has a pace of her own, and who has not has none; what an order of hers is worth follows hers and everybody's.
 with mart as (
     select
         customers.customer_id,
@@ -14,21 +14,6 @@ with mart as (
 averages as (
     select div_round(sum(value_to_date_eur), sum(orders_count), 4) as value_per_order_eur
     from mart
-),
-
--- No cell's average is above what the busiest customer did, and nobody expects less than nothing.
-busiest as (
-    select max(orders) as orders
-    from (
-        select
-            customer_id,
-            count(*) as orders
-        from warehouse.fct_order
-        where not is_cancelled
-            and customer_id is not null
-            and ordered_at >= add_days($as_of, - $expected_value_days)
-        group by customer_id
-    ) as customers
 )
 
 select
@@ -37,8 +22,8 @@ select
     mart.expected_orders
 from mart
 cross join averages
-cross join busiest
-where mart.expected_orders > coalesce(busiest.orders, 0)
+where (mart.method = 'own_pace' and mart.orders_count = 0)
+    or (mart.method = 'like_non_buyers' and mart.orders_count > 0)
     -- With few orders her value per order is near the average, with many near her own: always between the two.
     or (
         mart.orders_count > 0

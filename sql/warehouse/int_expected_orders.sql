@@ -1,138 +1,107 @@
--- What customers like her did: those who stood a year ago where she stands today, by number of orders and days since the last
--- one, and the orders that they placed in the year that followed.
+-- How many orders a customer will place: her own pace, times what customers like her kept of theirs. What they kept is measured once,
+-- over the last days: what each of them did, against what her pace foretold when the days began.
 with customers as (
 
     select
         customer_id,
-        first_seen_at
+        epoch_us($as_of) - epoch_us(first_seen_at) as known_us
     from warehouse.dim_customer
 
 ),
 
-orders as (
-
-    select
-        customer_id,
-        count(*) as orders_now,
-        sum(case when ordered_at < add_days($as_of, - $expected_value_days) then 1 else 0 end) as orders_then,
-        max(ordered_at) as last_now,
-        max(case when ordered_at < add_days($as_of, - $expected_value_days) then ordered_at end) as last_then
-    from warehouse.fct_order
-    where not is_cancelled and customer_id is not null
-    group by customer_id
-
-),
-
--- Who has not ordered yet is as old as the acquaintance. Who was not known then has no then.
 standings as (
 
-    select
-        customers.customer_id,
-        coalesce(orders.orders_now, 0) as orders_now,
-        coalesce(orders.orders_then, 0) as orders_then,
-        coalesce(orders.last_now, customers.first_seen_at) as last_now,
-        coalesce(
-            orders.last_then,
-            case when customers.first_seen_at < add_days($as_of, - $expected_value_days) then customers.first_seen_at end
-        ) as last_then
-    from customers
-    left join orders on customers.customer_id = orders.customer_id
+    select * from warehouse.int_customer_standing
 
 ),
 
-banded as (
+paces as (
 
-    select
-        customer_id,
-        orders_now - orders_then as orders_next,
-        last_then is not null as was_known,
-        case
-            when orders_now < 3 then orders_now
-            when orders_now < 6 then 3
-            when orders_now < 11 then 6
-            else 11
-        end as frequency_now,
-        case
-            when orders_then < 3 then orders_then
-            when orders_then < 6 then 3
-            when orders_then < 11 then 6
-            else 11
-        end as frequency_then,
-        case
-            when last_now >= add_days($as_of, -30) then 0
-            when last_now >= add_days($as_of, -90) then 30
-            when last_now >= add_days($as_of, -180) then 90
-            when last_now >= add_days($as_of, -365) then 180
-            else 365
-        end as recency_now,
-        case
-            when last_then >= add_days($as_of, - $expected_value_days - 30) then 0
-            when last_then >= add_days($as_of, - $expected_value_days - 90) then 30
-            when last_then >= add_days($as_of, - $expected_value_days - 180) then 90
-            when last_then >= add_days($as_of, - $expected_value_days - 365) then 180
-            else 365
-        end as recency_then
-    from standings
+    select * from warehouse.int_customer_pace
 
 ),
 
-cells as (
+bands as (
 
     select
-        frequency_then,
-        recency_then,
-        count(*) as customers,
-        sum(orders_next) as orders_next
-    from banded
-    where was_known
-    group by frequency_then, recency_then
+        band,
+        sum(orders_next) as orders_next,
+        sum(foretold) as foretold
+    from paces
+    where moment = 'then'
+    group by band
 
 ),
 
-frequencies as (
+-- All who had returned, and all who had not.
+kinds as (
 
     select
-        frequency_then,
-        sum(customers) as customers,
-        sum(orders_next) as orders_next
-    from cells
-    group by frequency_then
+        has_returned,
+        div_round(sum(orders_next), sum(foretold), 8) as kept
+    from paces
+    where moment = 'then'
+    group by has_returned
 
 ),
 
 buyers as (
 
+    select count(*) as buyers_then
+    from paces
+    where moment = 'then'
+
+),
+
+-- How long it is looked back; nobody can, where nobody has ordered.
+look_back as (
+
+    select coalesce(max(look_back_days), 0) as days from standings
+
+),
+
+-- Who has not ordered has no pace: she expects what those placed who were known then, and had not ordered.
+others as (
+
     select
-        frequency_then > 0 as had_ordered,
-        sum(customers) as customers,
-        sum(orders_next) as orders_next
-    from cells
-    group by frequency_then > 0
+        count(*) as customers,
+        sum(coalesce(today.repeats + 1, 0)) as orders_next
+    from customers
+    left join standings as today on customers.customer_id = today.customer_id and today.moment = 'now'
+    left join standings as back_then on customers.customer_id = back_then.customer_id and back_then.moment = 'then'
+    cross join look_back
+    where customers.known_us > look_back.days * 86400000000
+        and back_then.customer_id is null
 
 ),
 
 final as (
 
     select
-        banded.customer_id,
+        customers.customer_id,
         case
-            when cells.customers >= $expected_value_min_customers then 'like_customers'
-            when frequencies.customers >= $expected_value_min_customers then 'like_number_of_orders'
-            when buyers.customers >= $expected_value_min_customers and buyers.had_ordered then 'like_buyers'
-            when buyers.customers >= $expected_value_min_customers then 'like_non_buyers'
+            when paces.customer_id is not null and buyers.buyers_then >= $expected_value_min_customers then 'own_pace'
+            when paces.customer_id is null and others.customers >= $expected_value_min_customers and look_back.days > 0 then 'like_non_buyers'
             else 'no_history'
         end as method,
         case
-            when cells.customers >= $expected_value_min_customers then div_round(cells.orders_next, cells.customers, 4)
-            when frequencies.customers >= $expected_value_min_customers then div_round(frequencies.orders_next, frequencies.customers, 4)
-            when buyers.customers >= $expected_value_min_customers then div_round(buyers.orders_next, buyers.customers, 4)
+            when paces.customer_id is not null and buyers.buyers_then >= $expected_value_min_customers
+                -- A band tells as much as its orders do: as if ten more had been foretold in it, and kept as those of all its kind.
+                then div_round(
+                    paces.foretold * (coalesce(bands.orders_next, 0) + 10 * coalesce(kinds.kept, 1)),
+                    coalesce(bands.foretold, 0) + 10,
+                    4
+                )
+            when paces.customer_id is null and others.customers >= $expected_value_min_customers and look_back.days > 0
+                then div_round(others.orders_next * $expected_value_days, others.customers * look_back.days, 4)
         end as expected_orders
-    from banded
-    left join cells
-        on banded.frequency_now = cells.frequency_then
-        and banded.recency_now = cells.recency_then
-    left join frequencies on banded.frequency_now = frequencies.frequency_then
-    left join buyers on (banded.frequency_now > 0) = buyers.had_ordered
+    from customers
+    left join paces on customers.customer_id = paces.customer_id and paces.moment = 'now'
+    left join bands on paces.band = bands.band
+    left join kinds on paces.has_returned = kinds.has_returned
+    cross join buyers
+    cross join others
+    cross join look_back
 
 )
 

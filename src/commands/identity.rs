@@ -16,9 +16,9 @@ use crate::config::{self};
 use crate::error::{Error, Result};
 use crate::identity::files;
 use crate::identity::linkage::block::RuleReport;
+use crate::identity::linkage::columns::Table;
 use crate::identity::linkage::comparisons::{self, Comparisons};
 use crate::identity::linkage::evaluate::{self, BANDS, Band, EDGES, Quality, band};
-use crate::identity::linkage::table::Table;
 use crate::identity::linkage::{self, Given, Settings};
 use crate::models::writer::{self, Unobserved};
 use crate::output::counted;
@@ -54,6 +54,7 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     linkage::in_order(&mut table);
     files::refuse_doubles(&table)?;
     let mut settings = Settings::new(entity(&table), &typed);
+    settings.may_drop_rules = typed.blocking.is_none();
     let fields = comparisons::fields(&table.columns, &settings);
     settings.comparisons = Comparisons::new(&typed, settings.entity, &fields)?;
     let sources = sources(&table, &typed)?;

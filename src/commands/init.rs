@@ -24,7 +24,7 @@ pub fn init(args: &InitArgs) -> Result<()> {
     }
     let ignored = root.join(".gitignore");
     if !ignored.exists() {
-        write(&ignored, "/warehouse\n")?;
+        write(&ignored, "/warehouse\n/catalogue\n")?;
     }
     let options = Options::new(root.join("testdata"), 200, 3, 7);
     generate::generate(&options)?;

@@ -1,6 +1,7 @@
 //! The verbs. Each takes what was typed and returns success or an error with its exit code; data goes to stdout.
 
 mod check;
+mod docs;
 mod generate;
 mod identity;
 mod identity_project;
@@ -40,9 +41,10 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Verb::Publish(args) => with_runtime(cores(), publish::publish(&project(global)?, &args, &narrator(global))),
         Verb::Identity(args) => identity::identity(&args, global),
-        Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args)),
+        Verb::Query(args) => with_runtime(cores(), query::query(&project(global)?, &args, global.color)),
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
         Verb::Report(args) => with_runtime(cores(), report::report(&project(global)?, &args)),
+        Verb::Docs(args) => with_runtime(cores(), docs::docs(&project(global)?, &args)),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
     }
 }
@@ -59,14 +61,18 @@ fn with_pool(threads: usize) -> Result<()> {
     Ok(())
 }
 
-fn with_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         // Plans of many joins are deep.
         .thread_stack_size(8 << 20)
         .enable_all()
         .build()
-        .map_err(|e| Error::failed(format!("starting: {e}")))?;
+        .map_err(|e| Error::failed(format!("starting: {e}")))
+}
+
+fn with_runtime<T>(threads: usize, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = runtime(threads)?;
     let out = runtime.block_on(work);
     // A blocking read that still waits for its source is not waited for.
     runtime.shutdown_background();

@@ -1,52 +1,131 @@
-//! `uramaki query`: one SELECT over a committed run.
+//! `uramaki query`: SELECTs over a committed run, from the command line, a file or a shell.
+
+mod editor;
+mod history;
+mod shell;
+mod table;
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
-use crate::cli::{Format, QueryArgs};
+use crate::cli::{Color, Format, QueryArgs};
 use crate::config::Project;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::output::counted;
-use crate::runs::reading;
+use crate::runs::reading::{self, Reader};
+use table::View;
 
-pub async fn query(project: &Project, args: &QueryArgs) -> Result<()> {
+/// Rows that a table shows on a terminal.
+const SHOWN: u64 = 50;
+
+/// How an answer is given.
+#[derive(Debug, Clone)]
+struct Wanted {
+    format: Format,
+    view: View,
+    /// How to see the rows that are not shown.
+    more: &'static str,
+}
+
+impl Wanted {
+    fn new(format: Format, rows: Option<u64>, color: Color, is_screen: bool) -> Wanted {
+        let view = View {
+            width: is_screen.then(table::screen_width),
+            rows: rows.or(is_screen.then_some(SHOWN)).filter(|n| *n > 0),
+            color: match color {
+                Color::Always => true,
+                Color::Never => false,
+                Color::Auto => is_screen && std::env::var_os("NO_COLOR").is_none(),
+            },
+        };
+        Wanted { format, view, more: "--rows 0 shows all" }
+    }
+}
+
+pub async fn query(project: &Project, args: &QueryArgs, color: Color) -> Result<()> {
     let sql = match (&args.sql, &args.file) {
         (Some(sql), _) => sql.clone(),
         (None, Some(file)) if file.as_os_str() == "-" => std::io::read_to_string(std::io::stdin())?,
         (None, Some(file)) => std::fs::read_to_string(file)
             .map_err(|e| Error::config(format!("cannot read `{}`: {e}", file.display())))?,
-        (None, None) => return Err(Error::config("say what to ask: a SELECT, or -f FILE")),
+        (None, None) if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() => {
+            return shell::shell(project, args, Wanted::new(args.format, args.rows, color, true)).await;
+        }
+        (None, None) => {
+            return Err(Error::config("say what to ask: a SELECT, or -f FILE (`-` reads stdin)")
+                .hint("on a terminal, `uramaki query` without either is a shell"));
+        }
     };
-    let stream = reading::query(project, &sql, args.run).await?;
-    answer(stream, args.format, args.output.as_deref()).await
+    let is_screen = args.output.is_none() && std::io::stdout().is_terminal();
+    let wanted = Wanted::new(args.format, args.rows, color, is_screen);
+    let frames = Reader::new(project, args.run).plan(&sql).await?;
+    if frames.len() > 1 && args.format != Format::Table {
+        return Err(Error::config(format!("{} statements have no one answer as {}", frames.len(), named(args.format)))
+            .hint("ask them one by one, or with --format table"));
+    }
+    if frames.len() > 1 && args.output.is_some() {
+        return Err(Error::config(format!("{} statements do not go into one file", frames.len()))
+            .hint("ask them one by one, or send stdout to the file"));
+    }
+    for (i, frame) in frames.into_iter().enumerate() {
+        if i > 0 {
+            super::print("")?;
+        }
+        let began = Instant::now();
+        answer(reading::stream(frame).await?, &wanted, args.output.as_deref(), began).await?;
+    }
+    Ok(())
 }
 
 /// The answer to a SELECT on stdout.
 pub async fn show(project: &Project, sql: &str, format: Format) -> Result<()> {
-    answer(reading::query(project, sql, None).await?, format, None).await
+    let began = Instant::now();
+    let wanted = Wanted::new(format, Some(0), Color::Never, false);
+    answer(reading::query(project, sql, None).await?, &wanted, None, began).await
 }
 
-async fn answer(mut stream: SendableRecordBatchStream, format: Format, output: Option<&Path>) -> Result<()> {
+fn named(format: Format) -> &'static str {
     match format {
+        Format::Table => "table",
+        Format::Csv => "csv",
+        Format::Json => "json",
+        Format::Parquet => "parquet",
+    }
+}
+
+async fn answer(
+    mut stream: SendableRecordBatchStream,
+    wanted: &Wanted,
+    output: Option<&Path>,
+    began: Instant,
+) -> Result<()> {
+    match wanted.format {
         Format::Table => {
-            let schema = stream.schema();
-            let mut batches = Vec::new();
-            while let Some(batch) = stream.next().await {
-                batches.push(batch.map_err(|e| engine::failed("the query failed", &e))?);
-            }
-            let text = table(&schema, &batches)?;
+            let kept = table::collect(stream, wanted.view.rows).await?;
+            let (text, shown) = table::render(&kept, &wanted.view)?;
             match output {
-                Some(path) => Ok(create(path)?.write_all(text.as_bytes())?),
-                None => super::print(&text),
+                Some(path) => writeln!(create(path)?, "{text}")?,
+                None => super::print(&text)?,
             }
+            // The number alone where nobody looks: equal questions say equal things.
+            let took = if std::io::stderr().is_terminal() { format!(" ({})", seconds(began)) } else { String::new() };
+            if shown < kept.total || kept.is_more {
+                let more = if kept.is_more { "more than " } else { "" };
+                let all = counted(kept.total, "row");
+                // Also with --quiet: who takes a part for the whole is wrong.
+                tracing::warn!("the first {} of {more}{all}{took}; {}", counted(shown, "row"), wanted.more);
+            } else {
+                tracing::info!("{}{took}", counted(kept.total, "row"));
+            }
+            Ok(())
         }
         Format::Parquet => {
             let Some(path) = output else {
@@ -65,13 +144,18 @@ async fn answer(mut stream: SendableRecordBatchStream, format: Format, output: O
                 Some(path) => Box::new(create(path)?),
                 None => Box::new(std::io::stdout().lock()),
             };
-            let written = text(out, format, stream).await;
+            let written = text(out, wanted.format, stream).await;
             match written {
                 Err(e) if e.to_string().contains("Broken pipe") => Ok(()),
                 other => other,
             }
         }
     }
+}
+
+/// `0.04 s`
+fn seconds(began: Instant) -> String {
+    format!("{:.2} s", began.elapsed().as_secs_f64())
 }
 
 fn create(path: &Path) -> Result<File> {
@@ -98,15 +182,4 @@ async fn text(out: Box<dyn Write>, format: Format, mut stream: SendableRecordBat
         writer.write(&batch.map_err(|e| engine::failed("the query failed", &e))?).map_err(failed)?;
     }
     writer.finish().map_err(failed)
-}
-
-/// A table for people.
-fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let options = arrow::util::display::FormatOptions::default().with_null("");
-    let empty = [RecordBatch::new_empty(schema.clone())];
-    let shown = if batches.is_empty() { &empty[..] } else { batches };
-    let text = arrow::util::pretty::pretty_format_batches_with_options(shown, &options)
-        .map_err(|e| Error::failed(format!("showing the answer: {e}")))?;
-    Ok(format!("{text}\n{}", counted(rows as u64, "row")))
 }

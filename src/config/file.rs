@@ -443,6 +443,54 @@ pub struct ModelYaml {
     /// Conditions that every row must meet.
     #[serde(default)]
     pub checks: Vec<ModelCheckYaml>,
+    /// Figures that are counted over this table's rows: defined here, once for the whole company. Tables that are published only.
+    #[serde(default)]
+    pub metrics: Ordered<MetricYaml>,
+}
+
+/// A figure of the company: an aggregate over the table's rows, or one metric divided by another.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricYaml {
+    /// What it counts and what it leaves out.
+    pub description: String,
+    /// The name that people read. Default: the metric's name in words.
+    pub label: Option<String>,
+    /// The value's unit (EUR, customers, share).
+    pub unit: Option<String>,
+    /// How rows become one figure.
+    pub aggregate: Option<AggregateYaml>,
+    /// What is aggregated: a SQL expression over the columns of one row. A count of rows has none.
+    #[schemars(length(min = 1))]
+    pub expression: Option<String>,
+    /// Only rows for which this SQL condition is true.
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub condition: Option<String>,
+    /// The column (date or timestamp) by which it is followed over time.
+    pub time: Option<String>,
+    /// Instead of an aggregate: one metric divided by another.
+    pub ratio: Option<RatioYaml>,
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregateYaml {
+    Sum,
+    Count,
+    CountDistinct,
+    Average,
+    Min,
+    Max,
+}
+
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RatioYaml {
+    /// A metric of this or another table.
+    pub numerator: String,
+    /// A metric of this or another table.
+    pub denominator: String,
 }
 
 #[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]

@@ -61,6 +61,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
     pipelines.sort_by(|a, b| a.system.cmp(&b.system));
     let (models, checks) = compile::models_and_checks(&files, &shapes, &mut findings);
     compile::relationships(&models, &files, &mut findings);
+    compile::metrics(&models, &mut findings);
     // Where a pipeline is faulty, a release may name it rightly: first things first.
     let releases = match (files.get(RELEASES_FILE), findings.is_empty()) {
         (Some(file), true) => match files::text(file, &mut findings) {

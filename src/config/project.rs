@@ -295,6 +295,41 @@ pub struct ModelSpec {
     /// All columns, in order.
     pub columns: Vec<ColumnSpec>,
     pub checks: Vec<ModelCheck>,
+    pub metrics: Vec<Metric>,
+}
+
+/// A figure that is defined once, over the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Metric {
+    pub name: String,
+    pub description: String,
+    pub label: String,
+    pub unit: Option<String>,
+    pub kind: MetricKind,
+    pub line: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetricKind {
+    Aggregate {
+        how: Aggregate,
+        /// None: rows are counted.
+        expression: Option<String>,
+        condition: Option<String>,
+        time: String,
+    },
+    /// Of two aggregates, by name.
+    Ratio { numerator: String, denominator: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregate {
+    Sum,
+    Count,
+    CountDistinct,
+    Average,
+    Min,
+    Max,
 }
 
 impl ModelSpec {

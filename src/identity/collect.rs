@@ -27,6 +27,12 @@ struct Raw {
     born: Option<String>,
 }
 
+/// Where an object's person records are read: its staging model, else what landed.
+pub fn table<'a>(object: &Object, mut models: impl Iterator<Item = &'a String>) -> String {
+    let staging = format!("staging.stg_{}", object.contract.table());
+    if models.any(|m| *m == staging) { staging } else { format!("landing.{}", object.contract.table()) }
+}
+
 /// The SELECT that yields an object's person records.
 pub fn query(object: &Object, person: &Person, table: &str) -> String {
     let mut columns: Vec<String> = object.contract.key.clone();
@@ -77,7 +83,7 @@ pub async fn records(
     let phones =
         Phones::parse(raws.iter().filter_map(|r| r.phone.as_ref().map(|(text, region)| (text.as_str(), *region))));
     // The column itself tells whether the day or the month comes first.
-    let day_first = text::day_first(raws.iter().filter_map(|r| r.born.as_deref()));
+    let day_first = text::day_first(raws.iter().filter_map(|r| r.born.as_deref()).map(|born| (born, 1)));
     Ok(raws
         .into_iter()
         .map(|raw| {

@@ -10,11 +10,12 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringAr
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
 
 use super::linkage::cluster::Pair;
+use super::linkage::columns::{Column, Table};
 use super::linkage::fields::{self, FieldType, Guess};
 use super::linkage::rounded;
-use super::linkage::table::{Column, Table};
 use crate::config::linkage::LinkageYaml;
 use crate::config::suggest;
 use crate::error::{Error, Result};
@@ -112,57 +113,67 @@ fn append(table: &mut Table, file: &Path, batches: &[RecordBatch], names: &[Stri
     let before = table.names.len();
     let at = |role: Guess| roles.iter().position(|r| *r == role);
     let (id, source_at) = (at(Guess::Id), at(Guess::Source));
+    let texts = |batch: &RecordBatch| {
+        batch.columns().iter().map(|c| cast(c, &DataType::Utf8)).collect::<std::result::Result<Vec<ArrayRef>, _>>()
+    };
+    let texts: Vec<Vec<ArrayRef>> = batches
+        .iter()
+        .map(texts)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|e| Error::failed(format!("{}: {e}", file.display())))?;
+    fn get(column: &ArrayRef, row: usize) -> Option<&str> {
+        let texts = column.as_string::<i32>();
+        texts.is_valid(row).then(|| texts.value(row)).filter(|t| !t.trim().is_empty())
+    }
     let mut known: BTreeMap<String, Arc<str>> = BTreeMap::new();
-    for batch in batches {
-        let texts: Vec<ArrayRef> = batch
-            .columns()
-            .iter()
-            .map(|c| cast(c, &DataType::Utf8))
-            .collect::<Result<_, _>>()
-            .map_err(|e| Error::failed(format!("{}: {e}", file.display())))?;
-        let get = |column: usize, row: usize| {
-            let texts = texts[column].as_string::<i32>();
-            texts.is_valid(row).then(|| texts.value(row)).filter(|t| !t.trim().is_empty())
-        };
-        for row in 0..batch.num_rows() {
-            let own = source_at.and_then(|c| get(c, row)).map_or_else(
+    for batch in &texts {
+        for row in 0..batch.first().map_or(0, |c| c.len()) {
+            let own = source_at.and_then(|c| get(&batch[c], row)).map_or_else(
                 || source.clone(),
                 |s| known.entry(s.trim().to_string()).or_insert_with(|| s.trim().into()).clone(),
             );
             // Without an id column, the record's place in its file names it.
             let place = table.names.len() - before + 1;
             let id = match id {
-                Some(column) => get(column, row)
+                Some(column) => get(&batch[column], row)
                     .ok_or_else(|| {
                         Error::failed(format!("a record has no id in `{}`", names[column]))
                             .at(file.display().to_string(), Some(place as u64 + 1))
                             .hint("every record needs an id of its own")
                     })?
                     .trim()
-                    .to_string(),
-                None => place.to_string(),
+                    .into(),
+                None => place.to_string().into(),
             };
-            table.names.push((own, id.into()));
+            table.names.push((own, id));
         }
-        for (column, role) in roles.iter().enumerate() {
-            let Guess::Field(kind) = role else { continue };
-            let rows_before = table.names.len() - batch.num_rows();
-            let values = &mut column_of(table, &names[column], *kind, rows_before).values;
-            values.extend((0..batch.num_rows()).map(|row| get(column, row).map(Into::into)));
-        }
-        let rows = table.names.len();
-        table.columns.iter_mut().for_each(|c| c.values.resize(rows, None));
     }
+    let records = table.names.len();
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for (column, role) in roles.iter().enumerate() {
+        if let Guess::Field(kind) = role {
+            places.push((column_of(table, &names[column], *kind, before), column));
+        }
+    }
+    table.columns.par_iter_mut().enumerate().for_each(|(place, to)| {
+        if let Some((_, column)) = places.iter().find(|(p, _)| *p == place) {
+            for batch in &texts {
+                (0..batch[*column].len()).for_each(|row| to.push(get(&batch[*column], row)));
+            }
+        }
+        to.fill_up(records);
+    });
     Ok(())
 }
 
-/// The table's column of this name, made if it is not there; records before it have no value.
-fn column_of<'a>(table: &'a mut Table, name: &str, kind: FieldType, rows_before: usize) -> &'a mut Column {
-    let place = table.columns.iter().position(|c| c.name == name && c.kind == kind).unwrap_or_else(|| {
-        table.columns.push(Column { name: name.to_string(), kind, values: vec![None; rows_before] });
+/// The place of the table's column of this name, made if it is not there; records before it have no value.
+fn column_of(table: &mut Table, name: &str, kind: FieldType, records_before: usize) -> usize {
+    table.columns.iter().position(|c| c.name == name && c.kind == kind).unwrap_or_else(|| {
+        let mut column = Column::new(name, kind);
+        column.fill_up(records_before);
+        table.columns.push(column);
         table.columns.len() - 1
-    });
-    &mut table.columns[place]
+    })
 }
 
 /// Two records of one name cannot be told apart. The table is in order of names.

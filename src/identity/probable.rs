@@ -6,12 +6,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::linkage::cluster::{By, Pair};
+use super::linkage::columns::{Column, Table};
 use super::linkage::compare::{self, NOTHING};
 use super::linkage::comparisons;
 use super::linkage::fields::FieldType;
 use super::linkage::model::{Model, Scorer};
 use super::linkage::recall;
-use super::linkage::table::{Column, Prepared, Table};
+use super::linkage::table::Prepared;
 use super::linkage::{self, Given, Nameless, Settings};
 use super::memory::{Memory, Past};
 use super::{CutLink, Decided, Link, Record, Resolution, exact, name_clusters, sort};
@@ -194,13 +195,8 @@ impl Stated {
 }
 
 fn table(records: &[Record], stated: &Stated) -> Table {
-    fn filled<'a>(records: &'a [Record], of: impl Fn(&'a Record) -> Option<&'a str>) -> Vec<Option<Box<str>>> {
-        records.iter().map(|r| if is_guest(r) { None } else { of(r).map(Into::into) }).collect()
-    }
-    let column = |name: &str, kind: FieldType, of: fn(&Record) -> Option<&str>| Column {
-        name: name.to_string(),
-        kind,
-        values: filled(records, of),
+    let column = |name: &str, kind: FieldType, of: fn(&Record) -> Option<&str>| {
+        Column::of(name, kind, records.iter().map(|r| if is_guest(r) { None } else { of(r) }))
     };
     let names = records.iter().map(|r| {
         let source: Arc<str> = format!("{}/{}", r.system, r.object).into();
@@ -226,10 +222,9 @@ fn table(records: &[Record], stated: &Stated) -> Table {
     if stated.date_of_birth {
         table.columns.push(column("date_of_birth", FieldType::DateOfBirth, Record::date_of_birth));
     }
-    table.columns.extend(stated.identifiers.iter().map(|kind| Column {
-        name: kind.clone(),
-        kind: FieldType::Identifier,
-        values: filled(records, |r| r.identifier().filter(|n| *n.kind == **kind).map(|n| &*n.text)),
+    table.columns.extend(stated.identifiers.iter().map(|kind| {
+        let numbers = records.iter().map(|r| r.identifier().filter(|n| *n.kind == **kind && !is_guest(r)));
+        Column::of(kind, FieldType::Identifier, numbers.map(|n| n.map(|n| &*n.text)))
     }));
     table
 }

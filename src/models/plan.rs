@@ -155,7 +155,7 @@ fn same_kind(actual: &DataType, wanted: &DataType) -> bool {
 }
 
 /// The vocabulary of the yml for an engine type.
-fn plain(data_type: &DataType) -> String {
+pub fn plain(data_type: &DataType) -> String {
     match data_type {
         t if t.is_string() => "text".into(),
         t if t.is_integer() => "bigint".into(),

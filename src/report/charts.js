@@ -220,19 +220,4 @@
   // Paper is white, and as wide as paper is.
   addEventListener("beforeprint", () => { document.documentElement.classList.add("paper"); draw(650); });
   addEventListener("afterprint", () => { document.documentElement.classList.remove("paper"); draw(); });
-
-  for (const button of document.querySelectorAll(".copy")) {
-    button.hidden = false;
-    const before = button.textContent;
-    button.addEventListener("click", async () => {
-      const text = button.parentElement.querySelector("code").textContent;
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = "✓";
-      } catch {
-        getSelection().selectAllChildren(button.parentElement.querySelector("code"));
-      }
-      setTimeout(() => { button.textContent = before; }, 1500);
-    });
-  }
 })();

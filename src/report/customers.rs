@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::answers::{Answer, Cell, Published, Row};
-use super::figure::{Figure, Section, Table, Unit, query};
-use super::words::Language;
+use super::figure::{Figure, Section, Unit, query};
 use crate::error::Result;
+use crate::pages::{Language, Table};
 
 /// The four figures of the silo index: column, unit, and what it says.
 struct Measure {

@@ -1,10 +1,10 @@
 //! What a run changed against the one before, what it refused, and what its checks said: from the manifests.
 
 use super::answers::Published;
-use super::figure::{Figure, Section, Table, query};
-use super::words::Language;
+use super::figure::{Figure, Section, query};
 use crate::error::Result;
 use crate::manifest::Manifest;
+use crate::pages::{Language, Table};
 
 /// Since the run before.
 pub fn changes(now: &Manifest, before: Option<&Manifest>, language: Language) -> Section {

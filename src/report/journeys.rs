@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::answers::{Answer, Published, Row};
-use super::figure::{Figure, Section, Table, Unit, query};
-use super::words::Language;
+use super::figure::{Figure, Section, Unit, query};
 use crate::error::Result;
+use crate::pages::{Language, Table};
 
 /// Of fewer hand-offs a share says little: its cell stays without colour.
 const FEWEST: i64 = 10;

@@ -9,9 +9,6 @@ mod history;
 mod journeys;
 mod page;
 mod service;
-mod words;
-
-pub use words::Language;
 
 use answers::Published;
 use page::Page;
@@ -19,6 +16,7 @@ use page::Page;
 use crate::config::Project;
 use crate::error::Result;
 use crate::manifest;
+use crate::pages::Language;
 use crate::store::Store;
 
 /// The page, and the number of its run.

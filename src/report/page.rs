@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use super::customers::Headline;
 use super::figure::Section;
-use super::words::Language;
 use crate::config::Project;
 use crate::manifest::Manifest;
 use crate::output::escaped;
+use crate::pages::{COPY, Head, Language};
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("charts.css");
 const CHARTS: &str = include_str!("charts.js");
 /// Apache ECharts as its registry package has it (see scripts/echarts).
 const ECHARTS: &str = include_str!("echarts/echarts.min.js");
@@ -27,34 +27,23 @@ impl Page<'_> {
     pub fn html(&self) -> String {
         let (language, run) = (self.language, self.manifest.run);
         let day = language.date(self.manifest.as_of);
-        let name = escaped(&self.project.name);
+        let name = &self.project.name;
         let (run_word, of) = (language.pick("Run", "Lauf"), language.pick("as of", "Stand"));
-        let title = language.pick("The company as its customers see it", "Das Unternehmen, wie seine Kunden es sehen");
+        let contents: Vec<(&str, &str)> = self.sections.iter().map(|s| (s.id, s.title.as_str())).collect();
         let mut out = String::with_capacity(ECHARTS.len() + (1 << 19));
-        let _ = write!(
-            out,
-            "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
-             <title>{name}: {title}, {day}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             <a class=\"skip\" href=\"#main\">{}</a>\n<header class=\"top\"><div>\n<p class=\"over\">{name} · {run_word} {run} · {of} {day}</p>\n<h1>{title}</h1>\n",
-            language.code(),
-            language.pick("To the content", "Zum Inhalt"),
-        );
-        let _ = writeln!(
-            out,
-            "<p class=\"lead\">{}</p>",
-            language.pick(
+        Head {
+            language,
+            name: &format!("{name}, {day}"),
+            over: &format!("{name} · {run_word} {run} · {of} {day}"),
+            title: language.pick("The company as its customers see it", "Das Unternehmen, wie seine Kunden es sehen"),
+            lead: language.pick(
                 "What the data of all departments says once it is put together by customer.",
-                "Was die Daten aller Abteilungen sagen, wenn man sie nach Kunden zusammenlegt."
-            )
-        );
-        let _ = write!(out, "<nav aria-label=\"{}\"><ul>", language.pick("Contents", "Inhalt"));
-        for section in &self.sections {
-            let _ = write!(out, "<li><a href=\"#{}\">{}</a></li>", section.id, escaped(&section.title));
+                "Was die Daten aller Abteilungen sagen, wenn man sie nach Kunden zusammenlegt.",
+            ),
+            style: STYLE,
+            contents: &contents,
         }
-        out.push_str("</ul></nav>\n</div></header>\n<main id=\"main\">\n");
+        .html(&mut out);
         self.keys(&mut out);
         let _ = writeln!(
             out,
@@ -68,7 +57,7 @@ impl Page<'_> {
             section.html(language, &mut out);
         }
         self.foot(&mut out);
-        let _ = write!(out, "<script>{ECHARTS}</script>\n<script>\n{CHARTS}</script>\n</body>\n</html>\n");
+        let _ = write!(out, "<script>{ECHARTS}</script>\n<script>\n{CHARTS}{COPY}</script>\n</body>\n</html>\n");
         out
     }
 

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::answers::{Answer, Published, Row};
-use super::figure::{Figure, Section, Table, Unit, query};
-use super::words::Language;
+use super::figure::{Figure, Section, Unit, query};
 use crate::error::Result;
+use crate::pages::{Language, Table};
 
 /// Frictions of the last 12 months by rule, the dearest first.
 pub async fn frictions(published: &Published, language: Language) -> Result<Option<Section>> {

@@ -14,7 +14,7 @@ use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::identity::collect;
 use crate::models::graph::{Graph, Model};
-use crate::models::plan;
+use crate::models::{metric, plan};
 use crate::store::Store;
 
 /// What was compiled.
@@ -28,11 +28,7 @@ pub struct Compiled {
 
 /// Plans every model, every check and the person records; reports all faults at once.
 pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
-    let context = engine::session(&Limits { partitions: 1, ..Limits::default() }, None)?;
-    // Nothing is read: any folder will do.
-    let nowhere = Store::open(&std::env::temp_dir().display().to_string(), 9)?;
-    catalog::prepare(&context, &[&nowhere])?;
-    tables::register_declared(&context, &nowhere, project, graph)?;
+    let context = declared(project, graph)?;
     let mut findings = Vec::new();
     let mut compiled = Compiled {
         pipelines: project.pipelines.len(),
@@ -45,6 +41,7 @@ pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
         *compiled.models.entry(model.file.layer.clone()).or_default() += 1;
         compiled.checks += checks::of_model(&model.file).len();
         findings.extend(model_findings(&context, model).await);
+        findings.extend(metric_findings(&context, project, model).await);
     }
     for check in &graph.checks {
         match plan::logical(&context, &check.statement, &check.file.sql_path).await {
@@ -62,6 +59,16 @@ pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
     findings.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
     findings.dedup();
     if findings.is_empty() { Ok(compiled) } else { Err(Error { kind: Kind::Config, findings }) }
+}
+
+/// A session that knows every table by its declared schema, and no row of any.
+pub(super) fn declared(project: &Project, graph: &Graph) -> Result<SessionContext> {
+    let context = engine::session(&Limits { partitions: 1, ..Limits::default() }, None)?;
+    // Nothing is read: any folder will do.
+    let nowhere = Store::open(&std::env::temp_dir().display().to_string(), 9)?;
+    catalog::prepare(&context, &[&nowhere])?;
+    tables::register_declared(&context, &nowhere, project, graph)?;
+    Ok(context)
 }
 
 /// The graph as of now: no result depends on that here.
@@ -95,17 +102,35 @@ async fn model_findings(context: &SessionContext, model: &Model) -> Vec<Diagnost
     findings
 }
 
+async fn metric_findings(context: &SessionContext, project: &Project, model: &Model) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for metric in &model.file.spec.metrics {
+        let Some(sql) = metric::select(project, &model.name, metric) else { continue };
+        let finding = match context.state().create_logical_plan(&sql).await {
+            Ok(plan) => {
+                let is_float = plan.schema().fields().iter().any(|f| f.data_type().is_floating());
+                (is_float && metric.unit.as_deref() == Some("EUR")).then(|| {
+                    Diagnostic::new(format!("the metric `{}` is money, and a float", metric.name))
+                        .hint("cast what is aggregated to decimal(18,2)")
+                })
+            }
+            Err(e) => {
+                let text = engine::failed(&format!("the metric `{}` cannot be planned", metric.name), &e);
+                let hint = "`expression` and `where` are SQL over the columns of one row of this table";
+                text.findings.into_iter().next().map(|f| Diagnostic::new(f.message).hint(hint))
+            }
+        };
+        findings.extend(finding.map(|f| f.at(&model.file.yml_path, Some(metric.line))));
+    }
+    findings
+}
+
 async fn person_findings(context: &SessionContext, project: &Project, graph: &Graph) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for pipeline in &project.pipelines {
         for object in &pipeline.objects {
             let Some(person) = &object.person else { continue };
-            let staging = format!("staging.stg_{}", object.contract.table());
-            let table = if graph.models.contains_key(&staging) {
-                staging
-            } else {
-                format!("landing.{}", object.contract.table())
-            };
+            let table = collect::table(object, graph.models.keys());
             let sql = collect::query(object, person, &table);
             if let Err(e) = context.state().create_logical_plan(&sql).await {
                 let message = engine::failed("the person records cannot be planned", &e).findings.remove(0).message;

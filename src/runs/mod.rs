@@ -6,6 +6,7 @@ pub mod compile;
 pub mod fingerprint;
 pub mod intake;
 pub mod keep;
+pub mod lineages;
 pub mod lock;
 pub mod plan;
 pub mod publish;

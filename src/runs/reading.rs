@@ -1,6 +1,8 @@
 //! Reading what runs have published: whole runs only.
 
 use arrow::record_batch::RecordBatch;
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
@@ -8,8 +10,8 @@ use datafusion::sql::resolve::resolve_table_references;
 
 use super::{plan, tables};
 use crate::catalog;
-use crate::config::Project;
 use crate::config::project::Materialized;
+use crate::config::{Project, suggest};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::landing::{newest, order};
@@ -75,38 +77,120 @@ async fn register_landing(
     Ok(())
 }
 
+/// Answers SELECTs about one committed run. Its tables are set up when the first question comes, landing and staging when one asks for them.
+pub struct Reader<'a> {
+    project: &'a Project,
+    run: Option<u64>,
+    session: Option<Session>,
+}
+
+struct Session {
+    context: SessionContext,
+    manifest: Manifest,
+    has_landing: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// `run`: None is the last one when the first question comes. It stays that one, whatever is committed later.
+    pub fn new(project: &'a Project, run: Option<u64>) -> Reader<'a> {
+        Reader { project, run, session: None }
+    }
+
+    /// The run that is read.
+    pub async fn manifest(&mut self) -> Result<&Manifest> {
+        Ok(&self.session(false).await?.manifest)
+    }
+
+    async fn session(&mut self, with_landing: bool) -> Result<&Session> {
+        let held = self.session.take().filter(|s| s.has_landing || !with_landing);
+        let session = match held {
+            Some(session) => session,
+            None => {
+                let (context, manifest) = session(self.project, self.run, with_landing).await?;
+                self.run = Some(manifest.run);
+                Session { context, manifest, has_landing: with_landing }
+            }
+        };
+        Ok(self.session.insert(session))
+    }
+
+    /// Plans every statement of a text (`;` between them) before any of them is run. Errors: one that is no SQL, that names what is not there,
+    /// or that would write.
+    pub async fn plan(&mut self, sql: &str) -> Result<Vec<DataFrame>> {
+        let dialect = datafusion::sql::sqlparser::dialect::GenericDialect {};
+        let statements = datafusion::sql::parser::DFParserBuilder::new(sql)
+            .with_dialect(&dialect)
+            .build()
+            .and_then(|mut p| p.parse_statements())
+            .map_err(|e| wrong(&e))?;
+        if statements.is_empty() {
+            return Err(Error::config("there is no statement").hint("say a SELECT"));
+        }
+        let mut frames = Vec::new();
+        for statement in statements {
+            let reads = resolve_table_references(&statement, true).map(|r| r.0).unwrap_or_default();
+            let with_landing = reads.iter().any(|t| matches!(t.schema(), Some("landing" | "staging")));
+            let Session { context, manifest, .. } = self.session(with_landing).await?;
+            let logical = context.state().statement_to_plan(statement).await.map_err(|e| {
+                let error = wrong(&e);
+                let near = reads.iter().find_map(|t| near(manifest, t.schema(), t.table()));
+                near.map_or(error.clone(), |name| error.hint(format!("did you mean `{name}`?")))
+            })?;
+            SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false)
+                .verify_plan(&logical)
+                .map_err(|_| {
+                    Error::config("`query` only reads").hint("say a SELECT; tables are written by `uramaki run`")
+                })?;
+            frames.push(DataFrame::new(context.state(), logical));
+        }
+        Ok(frames)
+    }
+}
+
+/// The table that was meant by one that is not there: a layer left out, a letter too few.
+fn near<'m>(manifest: &'m Manifest, layer: Option<&str>, table: &str) -> Option<&'m str> {
+    let typed = layer.map_or(table.to_string(), |layer| format!("{layer}.{table}"));
+    let names = || manifest.tables.keys().map(String::as_str);
+    if names().any(|name| name == typed) || matches!(layer, Some("landing" | "staging" | "information_schema")) {
+        return None;
+    }
+    let last = |name: &&str| name.split('.').next_back() == Some(table);
+    names().find(last).or_else(|| suggest::nearest(&typed, names()))
+}
+
+fn wrong(e: &DataFusionError) -> Error {
+    // The person's own words and the tables' names: nothing of rows stands in a planning error.
+    if let DataFusionError::SQL(fault, _) = e.find_root() {
+        return Error::config(format!(
+            "this is no SQL: {}",
+            fault.to_string().trim_start_matches("sql parser error: ")
+        ))
+        .hint("statements are SELECTs, with `;` between them");
+    }
+    let text = e.find_root().to_string();
+    let hint = match e.diagnostic() {
+        Some(d) if !d.helps.is_empty() => d.helps.iter().map(|h| h.message.clone()).collect::<Vec<_>>().join("; "),
+        _ => {
+            "tables are named layer.name; `uramaki query \"select * from information_schema.tables\"` lists them".into()
+        }
+    };
+    Error::new(Kind::Config, Diagnostic::new(format!("the query cannot be planned: {text}")).hint(hint))
+}
+
 /// Runs one SELECT.
 pub async fn query(project: &Project, sql: &str, run: Option<u64>) -> Result<SendableRecordBatchStream> {
-    let wrong = |e: &datafusion::error::DataFusionError| {
-        // The person's own words and the tables' names: nothing of rows stands in a planning error.
-        let text = e.find_root().to_string();
-        let hint = match e.diagnostic() {
-            Some(d) if !d.helps.is_empty() => d.helps.iter().map(|h| h.message.clone()).collect::<Vec<_>>().join("; "),
-            _ => "tables are named layer.name; `uramaki query \"select * from information_schema.tables\"` lists them"
-                .into(),
-        };
-        Error::new(Kind::Config, Diagnostic::new(format!("the query cannot be planned: {text}")).hint(hint))
-    };
-    let dialect = datafusion::sql::sqlparser::dialect::GenericDialect {};
-    let mut statements = datafusion::sql::parser::DFParserBuilder::new(sql)
-        .with_dialect(&dialect)
-        .build()
-        .and_then(|mut p| p.parse_statements())
-        .map_err(|e| wrong(&e))?;
-    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+    let mut frames = Reader::new(project, run).plan(sql).await?;
+    let (Some(frame), true) = (frames.pop(), frames.is_empty()) else {
         return Err(Error::config("the query is not one SELECT statement"));
     };
-    let reads = resolve_table_references(&statement, true).map(|r| r.0).unwrap_or_default();
-    let with_landing = reads.iter().any(|t| matches!(t.schema(), Some("landing" | "staging")));
-    let (context, _) = session(project, run, with_landing).await?;
-    let logical = context.state().statement_to_plan(statement).await.map_err(|e| wrong(&e))?;
-    SQLOptions::new()
-        .with_allow_ddl(false)
-        .with_allow_dml(false)
-        .with_allow_statements(false)
-        .verify_plan(&logical)
-        .map_err(|_| Error::config("`query` only reads").hint("say a SELECT; tables are written by `uramaki run`"))?;
-    let frame = datafusion::dataframe::DataFrame::new(context.state(), logical);
+    stream(frame).await
+}
+
+/// A planned statement's rows, as they come.
+pub async fn stream(frame: DataFrame) -> Result<SendableRecordBatchStream> {
     frame.execute_stream().await.map_err(|e| engine::failed("the query failed", &e))
 }
 

@@ -17,6 +17,8 @@ select
     case o.source_name when 'pos' then 'counter' when 'mobile' then 'app' else 'web' end as channel,
     day_of(o.created_at) as day,
     o.created_at as moment,
+    o.total_price as total,
+    upper(trim(o.currency)) as currency,
     -- Days of 24 hours from the order to as_of, with their fraction.
     epoch_us($as_of - o.created_at) / 86400e6 as age
 from staging.stg_shopify__orders as o
@@ -92,3 +94,38 @@ where t.customer_id is not null
     and e.audit_id not in (select audit_id from events where event.type = 'Create')
     -- Where no audit tells of the creation, the moment of opening does.
     and (e.moment > t.opened or t.ticket_id in (select ticket_id from events where event.type = 'Create'));
+
+-- An amount in EUR: at the rate of its day, else the last one before.
+create table rates as
+select upper(trim(currency)) as currency, date, rate from staging.stg_controlling__fx_rates;
+
+create macro in_eur(amount, money, moment) as
+    case
+        when money = 'EUR' then amount
+        else round(amount / (select max_by(rates.rate, rates.date) from rates where rates.currency = money and rates.date <= day_of(moment)), 2)
+    end;
+
+-- The team that had a ticket when a contact came: the last one that was told by then, else the one before the first change, else the one that has it.
+create table contact_teams as
+select
+    c.customer_id,
+    c.id,
+    (select t.channel from tickets as t where t.ticket_id = c.ticket_id) as channel,
+    coalesce(
+        (
+            select max_by(e.event.value, (e.moment, e.audit_id)) from events as e
+            where e.ticket_id = c.ticket_id and e.event.field_name = 'group_id' and e.moment <= c.moment
+        ),
+        (
+            select min_by(e.event.previous_value, (e.moment, e.audit_id)) from events as e
+            where e.ticket_id = c.ticket_id and e.event.field_name = 'group_id'
+        ),
+        (select cast(t.group_id as varchar) from staging.stg_zendesk__tickets as t where t.id = c.ticket_id)
+    ) as team
+from contacts as c;
+
+create table contact_costs as
+select c.customer_id, c.id, coalesce(k.cost_eur, 0) as cost_eur
+from contact_teams as c
+left join staging.stg_zendesk__groups as g on cast(g.id as varchar) = c.team
+left join staging.stg_controlling__contact_costs as k on k.department = coalesce(g.department, 'support') and k.channel = c.channel;

@@ -1,4 +1,4 @@
--- The next best step, as a customer's agent would ask himself, one question after another.
+-- What she ordered and what is open, from the systems' own rows; and the next best step, as a customer's agent would ask himself, one question after another.
 with asked as (
     select
         d.customer_id,
@@ -48,5 +48,16 @@ select
         when may_be_written_to and orders > 1 and days_since_order > $win_back_days then 'win_back'
         when may_be_written_to and orders = 1 and days_since_order > $invite_again_days then 'invite_again'
         else 'none'
-    end as next_best_step
+    end as next_best_step,
+    asked.orders as orders_count,
+    (select count(*) from tickets as t where t.customer_id = asked.customer_id and t.is_open) as open_tickets,
+    refunds_eur,
+    coalesce((select sum(in_eur(o.total, o.currency, o.moment)) from orders as o where o.customer_id = asked.customer_id), 0) - refunds_eur as revenue_eur
 from asked
+cross join lateral (
+    select
+        coalesce(sum(in_eur(r.amount, upper(trim(r.currency)), r.created_at)), 0) as refunds_eur
+    from staging.stg_shopify__refunds as r
+    join orders as o on o.order_id = r.order_id
+    where o.customer_id = asked.customer_id and r.created_at < $as_of
+) as refunds

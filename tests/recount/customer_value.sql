@@ -1,60 +1,112 @@
-with customers as (
-    select
-        customer_id,
-        count(order_id) as orders,
-        count(order_id) filter (age > $expected_value_days) as orders_then,
-        -- Days since the last order, else since she is known: today, and as many days ago as expected_value_days says.
-        coalesce(min(age), any_value(epoch_us($as_of - first_seen_at) / 86400e6)) as days,
-        coalesce(min(age) filter (age > $expected_value_days), any_value(epoch_us($as_of - first_seen_at) / 86400e6)) - $expected_value_days as days_then
-    from warehouse.dim_customer
-    left join orders using (customer_id)
+-- The days from which it is told: as many as are foretold, at most half of the company's memory.
+with period as (
+    select least($expected_value_days, round(max(age) / 2)) as span from orders where customer_id is not null
+),
+
+ages as (
+    select customer_id, list(age order by age) as ages
+    from orders
+    where customer_id is not null
     group by customer_id
 ),
 
+-- Each buyer twice: today, and as she stood when the period began.
 standings as (
+    select 'now' as moment, customer_id, len(ages) - 1 as repeats, round(ages[-1]) as days, round(ages[1]) as silent, 0 as placed
+    from ages
+    union all
     select
-        *,
-        days_then > 0 as was_known,
-        orders - orders_then as orders_since,
-        [orders >= 1, orders >= 2, orders >= 3, orders >= 6, orders >= 11] as often,
-        [orders_then >= 1, orders_then >= 2, orders_then >= 3, orders_then >= 6, orders_then >= 11] as often_then,
-        [days > 30, days > 90, days > 180, days > 365] as long,
-        [days_then > 30, days_then > 90, days_then > 180, days_then > 365] as long_then
-    from customers
+        'then' as moment,
+        customer_id,
+        len(before) - 1 as repeats,
+        round(before[-1] - (select span from period)) as days,
+        round(before[1] - (select span from period)) as silent,
+        len(ages) - len(before) as placed
+    from (select *, list_filter(ages, lambda a: a > span) as before from ages cross join period)
+    where len(before) > 0
 ),
 
--- Whom she is compared with: the customers of then who stood where she stands, ever more coarsely.
-likes as (
+-- How like one another they come: the spread of their repeats, less that of one pace for all.
+likeness as (
     select
-        s.customer_id,
-        count(*) filter (t.often_then = s.often and t.long_then = s.long) as closest,
-        avg(t.orders_since) filter (t.often_then = s.often and t.long_then = s.long) as closest_orders,
-        count(*) filter (t.often_then = s.often) as close,
-        avg(t.orders_since) filter (t.often_then = s.often) as close_orders,
-        count(*) filter (t.often_then[1] = s.often[1]) as far,
-        avg(t.orders_since) filter (t.often_then[1] = s.often[1]) as far_orders
-    from standings as s
-    left join standings as t on t.was_known
-    group by s.customer_id
+        moment,
+        sum(repeats) / sum(days) as pace,
+        pace ** 2 * sum(days ** 2) as squares,
+        sum(repeats ** 2) - 2 * pace * sum(repeats * days) + pace ** 2 * sum(days ** 2) - sum(repeats) as spread,
+        case when spread <= 0 then 20 else least(greatest(squares / spread, 0.05), 20) end as prior
+    from standings
+    group by moment
+),
+
+paces as (
+    select
+        moment,
+        customer_id,
+        repeats > 0 as returned,
+        placed,
+        coalesce((repeats + prior) / (days + prior / nullif(pace, 0)), 0) as own,
+        own * case moment when 'now' then $expected_value_days else (select span from period) end as foretold,
+        case when repeats = 0 then [] else [own * silent < 0.25, own * silent < 0.5, own * silent < 1, own * silent < 2, own * silent < 4] end as silence
+    from standings
+    join likeness using (moment)
+),
+
+kept as (
+    select
+        n.customer_id,
+        n.foretold,
+        sum(t.placed) / nullif(sum(t.foretold), 0) as by_all,
+        coalesce(sum(t.placed) filter (t.silence = n.silence), 0) as placed,
+        coalesce(sum(t.foretold) filter (t.silence = n.silence), 0) as foretold_then
+    from paces as n
+    left join paces as t on t.moment = 'then' and t.returned = n.returned
+    where n.moment = 'now'
+    group by n.customer_id, n.foretold
+),
+
+-- Who had not ordered when the period began, and was known.
+others as (
+    select count(*) as customers, sum(coalesce(len(ages), 0)) as placed
+    from warehouse.dim_customer
+    cross join period
+    left join ages using (customer_id)
+    where epoch_us($as_of - first_seen_at) / 86400e6 > (select span from period)
+        and coalesce(len(list_filter(ages, lambda a: a > span)), 0) = 0
+),
+
+buyers_then as (
+    select count(*) as buyers from standings where moment = 'then'
+),
+
+methods as (
+    select
+        c.customer_id,
+        coalesce(len(ages.ages), 0) as orders,
+        case
+            when orders > 0 and buyers >= $expected_value_min_customers then 'own_pace'
+            when orders = 0 and others.customers >= $expected_value_min_customers and span > 0 then 'like_non_buyers'
+            else 'no_history'
+        end as method
+    from warehouse.dim_customer as c
+    left join ages using (customer_id)
+    cross join others
+    cross join buyers_then
+    cross join period
 ),
 
 expected as (
     select
         customer_id,
-        s.orders,
-        case
-            when l.closest >= $expected_value_min_customers then 'like_customers'
-            when l.close >= $expected_value_min_customers then 'like_number_of_orders'
-            when l.far >= $expected_value_min_customers then if(s.orders > 0, 'like_buyers', 'like_non_buyers')
-            else 'no_history'
-        end as method,
-        case
-            when l.closest >= $expected_value_min_customers then l.closest_orders
-            when l.close >= $expected_value_min_customers then l.close_orders
-            when l.far >= $expected_value_min_customers then l.far_orders
+        m.orders,
+        m.method,
+        case m.method
+            when 'own_pace' then kept.foretold * (kept.placed + 10 * coalesce(kept.by_all, 1)) / (kept.foretold_then + 10)
+            when 'like_non_buyers' then others.placed / others.customers * $expected_value_days / span
         end as expected_orders
-    from standings as s
-    join likes as l using (customer_id)
+    from methods as m
+    left join kept using (customer_id)
+    cross join others
+    cross join period
 ),
 
 -- What an order of anybody left; nothing, where nobody ordered.
@@ -66,6 +118,8 @@ everybody as (
 select
     customer_id,
     e.method,
+    (select count(*) from contacts as c where c.customer_id = e.customer_id) as contacts,
+    coalesce((select sum(c.cost_eur) from contact_costs as c where c.customer_id = e.customer_id), 0) as cost_to_serve_eur,
     round(e.expected_orders, 4)::decimal(18, 4) as expected_orders,
     coalesce(
         (v.value_to_date_eur::double + $expected_value_prior_orders * (select average from everybody))

@@ -1,11 +1,13 @@
 //! From what was typed to what is meant: all semantic errors of all files, found in one go.
 
 mod column;
+mod metric;
 mod model;
 mod pipeline;
 mod project;
 mod sink;
 
+pub use metric::metrics;
 pub use model::{models_and_checks, relationships};
 pub use pipeline::pipeline;
 pub use project::{project, size};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::DataType;
 use serde_json::Number;
 
-use super::{At, IDENTIFIER_HINT, is_identifier, not_blank};
+use super::{At, IDENTIFIER_HINT, is_identifier, metric, not_blank};
 use crate::config::file::{
     CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml, ModelColumnYaml,
     ModelYaml, SeverityYaml,
@@ -163,29 +163,37 @@ fn spec(document: &Document, yaml: ModelYaml, layer: &str, findings: &mut Vec<Di
             findings.push(at.item("tags", i).says(format!("`{tag}` is no tag"), IDENTIFIER_HINT));
         }
     }
-    let columns = yaml.columns.0.iter().filter_map(|(name, typed)| column(&at, name, typed, findings)).collect();
+    let columns: Vec<_> =
+        yaml.columns.0.iter().filter_map(|(name, typed)| column(&at, name, typed, findings)).collect();
+    let metrics = metric::of_model(&at, &yaml.metrics, &names, &columns, findings);
     let checks = yaml.checks.into_iter().enumerate().map(|(i, check)| ModelCheck {
         expression: check.expression,
         severity: severity(check.severity),
         description: check.description,
         line: at.item("checks", i).line(),
     });
+    let materialized = match yaml.materialized {
+        Some(MaterializedYaml::View) => Materialized::View,
+        Some(MaterializedYaml::Intermediate) => Materialized::Intermediate,
+        Some(MaterializedYaml::Table) => Materialized::Table,
+        None if layer == "staging" => Materialized::View,
+        None => Materialized::Table,
+    };
+    if materialized != Materialized::Table && !metrics.is_empty() {
+        let hint = "define metrics over a table that readers can see";
+        findings.push(at.child("metrics").says("a table that is not published has no metrics", hint));
+    }
     ModelSpec {
         description: yaml.description,
         grain: yaml.grain,
         key: yaml.key,
         sort: yaml.sort,
-        materialized: match yaml.materialized {
-            Some(MaterializedYaml::View) => Materialized::View,
-            Some(MaterializedYaml::Intermediate) => Materialized::Intermediate,
-            Some(MaterializedYaml::Table) => Materialized::Table,
-            None if layer == "staging" => Materialized::View,
-            None => Materialized::Table,
-        },
+        materialized,
         tags: yaml.tags,
         owner: yaml.owner,
         columns,
         checks: checks.collect(),
+        metrics,
     }
 }
 

@@ -67,7 +67,10 @@ pub struct RuleReport {
     /// Pairs that no earlier rule had.
     pub new_pairs: u64,
     pub largest_block: u64,
-    /// Blocks left out because the rule's pairs were used up, and their pairs.
+    /// Blocks that are compared.
+    #[serde(skip)]
+    pub blocks: u64,
+    /// Blocks left out because the rule's pairs were used up, or all of them because the rule finds next to nothing; and their pairs.
     pub skipped_blocks: u64,
     pub skipped_pairs: u64,
 }
@@ -201,6 +204,16 @@ impl Blocks {
         }
     }
 
+    /// Leaves out all blocks of a rule.
+    pub fn drop_rule(&mut self, rule: usize) {
+        let (blocks, report) = (&mut self.rules[rule], &mut self.reports[rule]);
+        report.skipped_blocks += report.blocks;
+        report.skipped_pairs += report.pairs;
+        (report.blocks, report.pairs, report.largest_block) = (0, 0, 0);
+        (blocks.members, blocks.places) = (Vec::new(), Vec::new());
+        blocks.offsets.fill(0);
+    }
+
     /// Whether an earlier run left out the block that the partner was found in.
     pub fn was_wide(&self, partner: &Partner) -> bool {
         self.rules[partner.rule as usize].were_wide.as_ref().is_none_or(|wide| wide.contains(&partner.from))
@@ -217,90 +230,119 @@ pub fn blocks(
     training_pairs: u64,
     left_out: Option<&HashSet<(u32, u64)>>,
 ) -> Blocks {
+    let made: Vec<OfRule> = rules
+        .par_iter()
+        .enumerate()
+        .filter_map(|(place, rule)| of_rule(data, (place as u32, rule), pairs_per_rule, training_pairs, left_out))
+        .collect();
     let mut all = Blocks::default();
-    for (place, rule) in rules.iter().enumerate() {
-        let place = place as u32;
-        let Some(mut keys) = keys(data, rule) else { continue };
-        keys.par_sort_unstable();
-        keys.dedup();
-        // Blocks by size: how many pairs would all blocks of at most this size be?
-        let mut by_size: HashMap<u64, (u64, u64)> = HashMap::new();
-        for block in keys.chunk_by(|a, b| a.0 == b.0) {
-            let size = block.len() as u64;
-            let held = by_size.entry(size).or_default();
-            *held = (held.0 + 1, held.1 + size * (size - 1) / 2);
-        }
-        let mut sizes: Vec<(u64, (u64, u64))> = by_size.into_iter().collect();
-        sizes.sort_unstable();
-        let mut report = RuleReport {
-            rule: rule.clone(),
-            pairs: 0,
-            new_pairs: 0,
-            largest_block: 0,
-            skipped_blocks: 0,
-            skipped_pairs: 0,
-        };
-        let (mut for_training, mut largest_of_training) = (0u64, 0u64);
-        for (size, (count, pairs)) in sizes {
-            if for_training.saturating_add(pairs) <= training_pairs {
-                for_training += pairs;
-                largest_of_training = size;
-            } else {
-                for_training = u64::MAX;
-            }
-            // Once a size is left out, larger ones are too: which blocks count does not hang on the order of records.
-            if report.skipped_blocks == 0 && report.pairs + pairs <= pairs_per_rule {
-                report.pairs += pairs;
-                report.largest_block = size;
-            } else {
-                report.skipped_blocks += count;
-                report.skipped_pairs += pairs;
-            }
-        }
-        if report.pairs == 0 && report.skipped_pairs == 0 {
-            continue;
-        }
-        let mut members = Vec::new();
-        let mut were_wide = left_out.map(|_| HashSet::new());
-        // How many places each record has, and then where they begin.
-        let mut offsets = vec![0u32; data.records + 1];
-        let is_used = |size: usize| size >= 2 && size as u64 <= largest_of_training;
-        for block in keys.chunk_by(|a, b| a.0 == b.0) {
-            if block.len() as u64 > report.largest_block && block.len() > 1 {
-                all.wide.push((place, block[0].0));
-            }
-            if !is_used(block.len()) {
-                continue;
-            }
-            if let (Some(wide), Some(left_out)) = (&mut were_wide, left_out)
-                && left_out.contains(&(place, block[0].0))
-            {
-                wide.insert(members.len() as u32);
-            }
-            members.extend(block.iter().map(|(_, record)| *record));
-            block[1..].iter().for_each(|(_, record)| offsets[*record as usize] += 1);
-        }
-        let mut count = 0;
-        for offset in &mut offsets {
-            (*offset, count) = (count, count + *offset);
-        }
-        let mut places = vec![Place::default(); count as usize];
-        let mut next = offsets.clone();
-        let mut from = 0;
-        for block in keys.chunk_by(|a, b| a.0 == b.0).filter(|b| is_used(b.len())) {
-            let flag = if block.len() as u64 > report.largest_block { FOR_TRAINING } else { 0 };
-            for (at, (_, record)) in (from..).zip(block).skip(1) {
-                let next = &mut next[*record as usize];
-                places[*next as usize] = Place { from: from | flag, at };
-                *next += 1;
-            }
-            from += block.len() as u32;
-        }
-        all.rules.push(RuleBlocks { members, places, offsets, were_wide });
-        all.training_pairs += if for_training == u64::MAX { training_pairs } else { for_training };
-        all.reports.push(report);
+    for one in made {
+        all.rules.push(one.blocks);
+        all.reports.push(one.report);
+        all.wide.extend(one.wide);
+        all.training_pairs += one.training_pairs;
     }
     all
+}
+
+/// What one rule gives.
+struct OfRule {
+    blocks: RuleBlocks,
+    report: RuleReport,
+    wide: Vec<(u32, u64)>,
+    training_pairs: u64,
+}
+
+/// None: the rule has no pairs.
+fn of_rule(
+    data: &Prepared,
+    (place, rule): (u32, &Rule),
+    pairs_per_rule: u64,
+    training_pairs: u64,
+    left_out: Option<&HashSet<(u32, u64)>>,
+) -> Option<OfRule> {
+    let mut keys = keys(data, rule)?;
+    keys.par_sort_unstable();
+    keys.dedup();
+    // Blocks by size: how many pairs would all blocks of at most this size be?
+    let mut by_size: HashMap<u64, (u64, u64)> = HashMap::new();
+    for block in keys.chunk_by(|a, b| a.0 == b.0) {
+        let size = block.len() as u64;
+        let held = by_size.entry(size).or_default();
+        *held = (held.0 + 1, held.1 + size * (size - 1) / 2);
+    }
+    let mut sizes: Vec<(u64, (u64, u64))> = by_size.into_iter().collect();
+    sizes.sort_unstable();
+    let mut report = RuleReport {
+        rule: rule.clone(),
+        pairs: 0,
+        new_pairs: 0,
+        blocks: 0,
+        largest_block: 0,
+        skipped_blocks: 0,
+        skipped_pairs: 0,
+    };
+    let (mut for_training, mut largest_of_training) = (0u64, 0u64);
+    for (size, (count, pairs)) in sizes {
+        if for_training.saturating_add(pairs) <= training_pairs {
+            for_training += pairs;
+            largest_of_training = size;
+        } else {
+            for_training = u64::MAX;
+        }
+        // Once a size is left out, larger ones are too: which blocks count does not hang on the order of records.
+        if report.skipped_blocks == 0 && report.pairs + pairs <= pairs_per_rule {
+            report.pairs += pairs;
+            report.blocks += count;
+            report.largest_block = size;
+        } else {
+            report.skipped_blocks += count;
+            report.skipped_pairs += pairs;
+        }
+    }
+    if report.pairs == 0 && report.skipped_pairs == 0 {
+        return None;
+    }
+    let mut wide = Vec::new();
+    let mut members = Vec::new();
+    let mut were_wide = left_out.map(|_| HashSet::new());
+    // How many places each record has, and then where they begin.
+    let mut offsets = vec![0u32; data.records + 1];
+    let is_used = |size: usize| size >= 2 && size as u64 <= largest_of_training;
+    for block in keys.chunk_by(|a, b| a.0 == b.0) {
+        if block.len() as u64 > report.largest_block && block.len() > 1 {
+            wide.push((place, block[0].0));
+        }
+        if !is_used(block.len()) {
+            continue;
+        }
+        if let (Some(were_wide), Some(left_out)) = (&mut were_wide, left_out)
+            && left_out.contains(&(place, block[0].0))
+        {
+            were_wide.insert(members.len() as u32);
+        }
+        members.extend(block.iter().map(|(_, record)| *record));
+        block[1..].iter().for_each(|(_, record)| offsets[*record as usize] += 1);
+    }
+    let mut count = 0;
+    for offset in &mut offsets {
+        (*offset, count) = (count, count + *offset);
+    }
+    let mut places = vec![Place::default(); count as usize];
+    let mut next = offsets.clone();
+    let mut from = 0;
+    for block in keys.chunk_by(|a, b| a.0 == b.0).filter(|b| is_used(b.len())) {
+        let flag = if block.len() as u64 > report.largest_block { FOR_TRAINING } else { 0 };
+        for (at, (_, record)) in (from..).zip(block).skip(1) {
+            let next = &mut next[*record as usize];
+            places[*next as usize] = Place { from: from | flag, at };
+            *next += 1;
+        }
+        from += block.len() as u32;
+    }
+    let blocks = RuleBlocks { members, places, offsets, were_wide };
+    let training_pairs = if for_training == u64::MAX { training_pairs } else { for_training };
+    Some(OfRule { blocks, report, wide, training_pairs })
 }
 
 /// A hash that is the same on every machine.

@@ -358,7 +358,7 @@ pub(super) fn by_texts(field: &Field, l: usize, r: usize) -> Likeness {
                 return at(EMAIL_DIFFERENT);
             }
             if !a.part.is_empty() && a.part == b.part {
-                return shared(1, field.part_share[l]);
+                return shared(1, field.part_share);
             }
             if one_edit(&a.text, &b.text) {
                 return at(EMAIL_CLOSE);

@@ -1,10 +1,11 @@
 //! What a person says of comparing fields: which are left out, how alike is close, which figures stand, whether rare values tell more.
 
 use super::Settings;
+use super::columns::{Column, Table};
 use super::compare::{self, Thresholds};
 use super::fields::{Entity, FieldType};
 use super::model::Model;
-use super::table::{Column, Prepared, Table, name_of};
+use super::table::{Prepared, name_of};
 use crate::config::linkage::{ComparisonYaml, LinkageYaml};
 use crate::config::suggest;
 use crate::error::{Error, Kind, Result};
@@ -169,7 +170,7 @@ fn resolved(
 
 /// Names and types of the fields that records of these columns have.
 pub fn fields(columns: &[Column], settings: &Settings) -> Vec<(String, FieldType)> {
-    let bare = columns.iter().map(|c| Column { name: c.name.clone(), kind: c.kind, values: Vec::new() });
+    let bare = columns.iter().map(|c| Column::new(c.name.clone(), c.kind));
     let table = Table { names: Vec::new(), columns: bare.collect() };
     super::prepare(&table, settings).0.fields.into_iter().map(|f| (f.name, f.kind)).collect()
 }
@@ -190,10 +191,8 @@ mod tests {
     /// Records of these columns, and what is said of them.
     fn prepared(columns: &[(FieldType, &[&str])], comparisons: serde_json::Value) -> (Prepared, Settings) {
         let rows = columns[0].1.len();
-        let column = |(i, (kind, values)): (usize, &(FieldType, &[&str]))| Column {
-            name: format!("c{i}"),
-            kind: *kind,
-            values: values.iter().map(|v| (!v.is_empty()).then(|| (*v).into())).collect(),
+        let column = |(i, (kind, values)): (usize, &(FieldType, &[&str]))| {
+            Column::of(format!("c{i}"), *kind, values.iter().map(|v| Some(*v).filter(|v| !v.is_empty())))
         };
         let table = Table {
             names: (0..rows).map(|i| ("s".into(), format!("{i:04}").into())).collect(),

@@ -5,6 +5,7 @@
 
 pub mod block;
 pub mod cluster;
+pub mod columns;
 pub mod compare;
 pub mod comparisons;
 pub mod evaluate;
@@ -13,6 +14,7 @@ pub mod fields;
 pub mod lexicon;
 pub mod model;
 mod prefetch;
+pub mod prepare;
 pub mod recall;
 pub mod settings;
 mod signature;
@@ -24,12 +26,13 @@ use rayon::prelude::*;
 
 use block::{Blocks, Partners, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
+use columns::Table;
 use compare::NOTHING;
 use fields::{Entity, FieldType};
 use model::{Model, Scorer};
 use recall::Recall;
 pub use settings::Settings;
-use table::{Prepared, Table};
+use table::Prepared;
 
 /// Pairs of at least this probability are kept: together with others they may tell enough.
 const KEPT_AT: f64 = 0.02;
@@ -92,9 +95,7 @@ pub fn in_order(table: &mut Table) {
     let mut order: Vec<usize> = (0..table.names.len()).collect();
     order.par_sort_unstable_by(|a, b| table.names[*a].cmp(&table.names[*b]));
     table.names = order.iter().map(|i| table.names[*i].clone()).collect();
-    for column in &mut table.columns {
-        column.values = order.iter().map(|i| column.values[*i].take()).collect();
-    }
+    table.columns.iter_mut().for_each(|c| c.reorder(&order));
 }
 
 /// A person and an organisation are never one.
@@ -107,7 +108,7 @@ fn comparable(data: &Prepared, a: usize, b: usize) -> bool {
 
 /// Brings a table's values into one form, without those that too many hold. The records must stand in the order of their names.
 pub fn prepare(table: &Table, settings: &Settings) -> (Prepared, Vec<Shared>) {
-    let mut data = table::prepare(table, &settings.default_country);
+    let mut data = prepare::prepare(table, &settings.default_country);
     data.by_domain = settings.entity == Entity::Organisation;
     settings.comparisons.prepare(&mut data);
     let shared = forget_shared(&mut data, settings.max_holders);
@@ -170,8 +171,11 @@ fn may_pair(sources: &[u32]) -> impl Fn(u32, u32) -> bool + Sync {
 /// Links and clusters the records by a model whose shares they have taken.
 pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Settings, given: &Given) -> Linked {
     let scorer = Scorer::new(model);
-    let (mut pairs, new_pairs, recalled) = score(data, &blocks, &scorer, given);
-    for (report, new) in blocks.reports.iter_mut().zip(new_pairs) {
+    if settings.may_drop_rules && blocks.reports.iter().map(|r| r.pairs).sum::<u64>() >= MANY_PAIRS {
+        drop_idle_rules(data, &mut blocks, &scorer, given, model.link_at);
+    }
+    let Scored { mut pairs, rules, recalled, .. } = score(data, &blocks, &scorer, given, |_| true);
+    for (report, new) in blocks.reports.iter_mut().zip(rules) {
         report.new_pairs = new;
     }
     pairs.par_sort_unstable_by(Pair::stronger);
@@ -243,7 +247,9 @@ fn forget_shared(data: &mut Prepared, max_holders: u32) -> Vec<Shared> {
         }
         field.forget(|v| common.binary_search(&v).is_ok());
     }
-    data.lay_out();
+    if !shared.is_empty() {
+        data.lay_out();
+    }
     shared
 }
 
@@ -255,18 +261,66 @@ pub fn rounded(value: f64) -> f64 {
 /// Pieces that records are scored in: their number is fixed, so that results come in one order.
 const PIECES: usize = 256;
 
-/// The pairs that are likely enough, how many pairs each rule found first, and how many of them an earlier run had compared.
-fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (Vec<Pair>, Vec<u64>, u64) {
+/// Fewer are all compared.
+const MANY_PAIRS: u64 = 5_000_000;
+/// One record in so many is looked at, to learn what rules find.
+const LOOKED_AT: u64 = 32;
+/// So many of the links may be lost with the rules that are left out.
+const LOST_LINKS: f64 = 0.001;
+
+/// Leaves out rules that hardly find a link that no rule before them has found: in a large company, most pairs come from such rules. What they find is learned
+/// from a sample of the records, drawn by a hash; all that are left out together found at most [`LOST_LINKS`] of its links.
+fn drop_idle_rules(data: &Prepared, blocks: &mut Blocks, scorer: &Scorer, given: &Given, link_at: f64) {
+    let sample = score(data, blocks, scorer, given, |record| block::spread(record + 303).is_multiple_of(LOOKED_AT));
+    let mut links = vec![0u64; sample.rules.len()];
+    for (pair, rule) in sample.pairs.iter().zip(&sample.found_by) {
+        links[*rule as usize] += u64::from(pair.probability >= link_at);
+    }
+    let mut spare = links.iter().sum::<u64>() as f64 * LOST_LINKS;
+    // The least links for each pair first.
+    let mut order: Vec<usize> = (0..links.len()).filter(|r| sample.rules[*r] > 0).collect();
+    order.sort_by(|a, b| (links[*a] * sample.rules[*b]).cmp(&(links[*b] * sample.rules[*a])).then(a.cmp(b)));
+    for rule in order {
+        spare -= links[rule] as f64;
+        if spare < 0.0 {
+            break;
+        }
+        tracing::debug!(rule = ?blocks.reports[rule].rule, pairs = blocks.reports[rule].pairs, "the rule finds next to nothing");
+        blocks.drop_rule(rule);
+    }
+}
+
+/// What comparing found.
+struct Scored {
+    /// The pairs that are likely enough, and the rule that found each first.
+    pairs: Vec<Pair>,
+    found_by: Vec<u32>,
+    /// How many pairs each rule found first.
+    rules: Vec<u64>,
+    /// How many pairs an earlier run had compared.
+    recalled: u64,
+}
+
+/// Compares the pairs of the `chosen` records with those of smaller numbers.
+fn score(
+    data: &Prepared,
+    blocks: &Blocks,
+    scorer: &Scorer,
+    given: &Given,
+    chosen: impl Fn(u64) -> bool + Sync,
+) -> Scored {
     let piece = data.records.div_ceil(PIECES).max(1);
-    let rules = blocks.reports.len();
+    let empty =
+        || Scored { pairs: Vec::new(), found_by: Vec::new(), rules: vec![0; blocks.reports.len()], recalled: 0 };
     let may_pair = may_pair(&given.sources);
-    let scored: Vec<(Vec<Pair>, Vec<u64>, u64)> = (0..PIECES)
+    let scored: Vec<Scored> = (0..PIECES)
         .into_par_iter()
         // A thread's pieces share the room.
         .map_init(Partners::default, |partners, p| {
-            let (mut found, mut new, mut recalled) = (Vec::new(), vec![0; rules], 0);
+            let mut found = empty();
             let mut pair = vec![NOTHING; data.fields.len()];
-            for right in (p * piece).min(data.records)..((p + 1) * piece).min(data.records) {
+            let records = (p * piece).min(data.records)..((p + 1) * piece).min(data.records);
+            for right in records.filter(|r| chosen(*r as u64)) {
                 blocks.prefetch(right + SOON);
                 let recall = given.recall.as_ref().filter(|r| r.is_same(right as u32));
                 let partners = blocks.partners(right as u32, false, partners);
@@ -279,36 +333,39 @@ fn score(data: &Prepared, blocks: &Blocks, scorer: &Scorer, given: &Given) -> (V
                     if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
                         continue;
                     }
-                    new[partner.rule as usize] += 1;
+                    found.rules[partner.rule as usize] += 1;
                     let keep =
                         |probability, weight| Pair { left, right: right as u32, probability, weight, by: By::Model };
                     if let Some(recall) = recall.filter(|r| r.is_same(left) && !blocks.was_wide(partner)) {
-                        recalled += 1;
-                        found.extend(recall.pair(left, right as u32).map(|(p, w)| keep(p, w)));
+                        found.recalled += 1;
+                        if let Some((probability, weight)) = recall.pair(left, right as u32) {
+                            found.pairs.push(keep(probability, weight));
+                            found.found_by.push(partner.rule);
+                        }
                         continue;
                     }
                     if let Some(score) = scorer.score_at_least(data, (left as usize, right), KEPT_AT, &mut pair) {
-                        found.push(keep(rounded(score.probability), rounded(score.weight)));
+                        found.pairs.push(keep(rounded(score.probability), rounded(score.weight)));
+                        found.found_by.push(partner.rule);
                     }
                 }
             }
-            (found, new, recalled)
+            found
         })
         .collect();
-    let mut new = vec![0; rules];
-    let (mut pairs, mut recalled) = (Vec::new(), 0);
-    for (found, counted, known) in scored {
-        pairs.extend(found);
-        recalled += known;
-        for (sum, one) in new.iter_mut().zip(counted) {
-            *sum += one;
-        }
+    let mut all = empty();
+    for found in scored {
+        all.pairs.extend(found.pairs);
+        all.found_by.extend(found.found_by);
+        all.recalled += found.recalled;
+        all.rules.iter_mut().zip(found.rules).for_each(|(sum, one)| *sum += one);
     }
-    (pairs, new, recalled)
+    all
 }
 
 #[cfg(test)]
 mod tests {
+    use super::columns::Column;
     use super::*;
     use crate::config::linkage::LinkageYaml;
     use fields::{Entity, FieldType as F};
@@ -339,10 +396,9 @@ mod tests {
             columns: KINDS
                 .iter()
                 .enumerate()
-                .map(|(c, kind)| table::Column {
-                    name: format!("{kind:?}"),
-                    kind: *kind,
-                    values: rows.iter().map(|r| (!r[c].is_empty()).then(|| r[c].as_str().into())).collect(),
+                .map(|(c, kind)| {
+                    let values = rows.iter().map(|r| Some(&*r[c]).filter(|t| !t.is_empty()));
+                    Column::of(format!("{kind:?}"), *kind, values)
                 })
                 .collect(),
         };
@@ -381,13 +437,11 @@ mod tests {
     fn a_missing_part_of_a_name_is_taken_from_the_whole() {
         let row = |whole, given, family| [whole, given, family, "", "", "", "", ""];
         let found = |row| {
-            let columns = KINDS.iter().zip(row).map(|(kind, text): (&F, &str)| table::Column {
-                name: format!("{kind:?}"),
-                kind: *kind,
-                values: vec![(!text.is_empty()).then(|| text.into())],
+            let columns = KINDS.iter().zip(row).map(|(kind, text): (&F, &str)| {
+                Column::of(format!("{kind:?}"), *kind, std::iter::once(Some(text).filter(|t| !t.is_empty())))
             });
             let table = Table { names: vec![("t".into(), "1".into())], columns: columns.collect() };
-            let data = table::prepare(&table, "DE");
+            let data = prepare::prepare(&table, "DE");
             let text = |place: usize| data.fields[place].value(0).map(|v| v.text.to_string()).unwrap_or_default();
             (text(data.given), text(data.family))
         };

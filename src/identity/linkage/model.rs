@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Generations, Likeness, MISSING, UNKNOWN};
@@ -77,12 +78,13 @@ pub struct Shares {
 }
 
 impl Shares {
-    pub fn of(&self, text: &str) -> f64 {
-        self.listed.get(text).copied().unwrap_or(self.other)
-    }
-
-    pub fn of_part(&self, _part: &str) -> f64 {
-        self.other_part
+    /// Of each of these texts, which ascend.
+    pub fn of<'a>(&self, texts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = f64> {
+        let mut listed = self.listed.iter().peekable();
+        texts.map(move |text| {
+            while listed.next_if(|(t, _)| t.as_str() < text).is_some() {}
+            listed.next_if(|(t, _)| t.as_str() == text).map_or(self.other, |(_, share)| *share)
+        })
     }
 }
 
@@ -494,9 +496,7 @@ pub fn shares(field: &Field, least: u32) -> Shares {
     let smooth = |count: f64| (count + USUAL_RECORDS * usual_share(field.kind)) / (total + USUAL_RECORDS);
     let other = smooth(if rest == 0 { 1.0 } else { (total - held) / rest as f64 });
     // Local parts are names more often than whole addresses are: about twice as common.
-    let mut parts: Vec<&str> = field.values.iter().map(|v| &*v.part).collect();
-    parts.sort_unstable();
-    parts.dedup();
+    let parts: HashSet<&str> = field.values.iter().map(|v| &*v.part).collect();
     let other_part = smooth(field.values.len() as f64 / parts.len().max(1) as f64);
     let listed = common.into_iter().map(|(h, t)| (t.to_string(), smooth(f64::from(h)))).collect();
     Shares { other, other_part, listed }
@@ -505,7 +505,8 @@ pub fn shares(field: &Field, least: u32) -> Shares {
 /// The mean share of a field's values: how often two strangers have the same.
 fn mean_share(field: &Field, shares: &Shares) -> f64 {
     let total: f64 = field.holders.iter().map(|h| f64::from(*h)).sum();
-    let sum: f64 = field.holders.iter().zip(&field.values).map(|(h, v)| f64::from(*h) * shares.of(&v.text)).sum();
+    let of = shares.of(field.values.iter().map(|v| &*v.text));
+    let sum: f64 = field.holders.iter().zip(of).map(|(h, share)| f64::from(*h) * share).sum();
     sum / total.max(1.0)
 }
 

@@ -24,6 +24,8 @@ pub struct Settings {
     pub pairs_per_record: f64,
     /// The same for the pairs that the model is trained on, a sample of them: households and neighbours must be among them.
     pub training_pairs_per_record: f64,
+    /// Of many pairs, rules may be left out that hardly find a link: see [`super::drop_idle_rules`]. Not where a later run recalls what was compared.
+    pub may_drop_rules: bool,
     pub max_cluster: usize,
     /// Records with birthdays that differ clearly are never of one person.
     pub apart_by_birthday: bool,
@@ -45,6 +47,7 @@ impl Settings {
             rules: typed.blocking.clone().unwrap_or_else(block::default_rules),
             pairs_per_record,
             training_pairs_per_record: 12.0 * pairs_per_record,
+            may_drop_rules: false,
             max_cluster: typed.max_cluster.unwrap_or(MAX_CLUSTER),
             apart_by_birthday: typed.apart_by_birthday.unwrap_or(false),
             max_holders: typed.max_holders.unwrap_or(MAX_HOLDERS),

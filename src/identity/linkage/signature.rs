@@ -172,8 +172,9 @@ fn differing(a: u64, b: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::{Column, Table};
     use super::super::compare;
-    use super::super::table::{Column, Table, prepare};
+    use super::super::prepare::prepare;
     use super::*;
 
     /// Words of two or three syllables, some a letter apart, in some order that is the same every time.
@@ -236,11 +237,7 @@ mod tests {
                 .collect();
             let table = Table {
                 names: (0..values.len()).map(|i| ("s".into(), format!("{i:05}").into())).collect(),
-                columns: vec![Column {
-                    name: "it".into(),
-                    kind,
-                    values: values.iter().map(|v| Some(v.as_str().into())).collect(),
-                }],
+                columns: vec![Column::of("it", kind, values.iter().map(|v| Some(v.as_str())))],
             };
             let data = prepare(&table, "DE");
             let place = data.fields.iter().position(|f| f.kind == kind).unwrap();

@@ -1,36 +1,18 @@
-//! Records in columns, and the same with every value in one form and known by a number.
+//! Records with every value in one form and known by a number.
 
-use std::sync::Arc;
-
-use hashbrown::HashMap;
 use rayon::prelude::*;
 use rphonetic::{DoubleMetaphone, Encoder};
 
+use super::columns::Held;
 use super::compare::Thresholds;
 use super::fields::FieldType;
 use super::prefetch::prefetch;
 use super::signature::Signature;
 use super::text::{self, Date};
 use super::{lexicon, model::Shares};
-use crate::identity::normalise;
 
 /// No value.
 pub const NONE: u32 = u32::MAX;
-
-/// Records as they came: columns of text.
-#[derive(Debug, Default)]
-pub struct Table {
-    /// Source and id of each record.
-    pub names: Vec<(Arc<str>, Box<str>)>,
-    pub columns: Vec<Column>,
-}
-
-#[derive(Debug)]
-pub struct Column {
-    pub name: String,
-    pub kind: FieldType,
-    pub values: Vec<Option<Box<str>>>,
-}
 
 /// How common a desk's mailbox counts at least.
 pub const DESK_SHARE: f64 = 0.02;
@@ -68,8 +50,8 @@ pub struct Field {
     single: bool,
     /// Of each value: the share of records with any value that hold it.
     pub share: Vec<f64>,
-    /// Of an e-mail, of each value: the share of its local part.
-    pub part_share: Vec<f64>,
+    /// Of an e-mail: the share of its local part.
+    pub part_share: f64,
     /// How many hold each value.
     pub holders: Vec<u32>,
     /// How alike is close, where somebody has said so.
@@ -97,23 +79,9 @@ impl Field {
         self.of(record).first().map(|v| &self.values[*v as usize])
     }
 
-    fn build(name: String, kind: FieldType, held: &[Vec<String>]) -> Field {
-        // Numbers in order of first sight, and then anew in order of the texts.
-        let mut numbers: HashMap<&str, u32> = HashMap::new();
-        let (mut start, mut list) = (Vec::with_capacity(held.len() + 1), Vec::with_capacity(held.len()));
-        for record in held {
-            start.push(list.len() as u32);
-            let from = list.len();
-            for text in record {
-                let next = numbers.len() as u32;
-                let number = *numbers.entry(text.as_str()).or_insert(next);
-                if !list[from..].contains(&number) {
-                    list.push(number);
-                }
-            }
-        }
-        start.push(list.len() as u32);
-        let mut texts: Vec<(&str, u32)> = numbers.into_iter().collect();
+    pub(super) fn build(name: String, kind: FieldType, held: Held) -> Field {
+        let Held { texts: found, start, mut list } = held;
+        let mut texts: Vec<(&str, u32)> = found.iter().zip(0..).collect();
         texts.par_sort_unstable();
         let mut places = vec![0; texts.len()];
         for (place, (_, number)) in texts.iter().enumerate() {
@@ -137,7 +105,7 @@ impl Field {
             one,
             single,
             share: Vec::new(),
-            part_share: Vec::new(),
+            part_share: 1.0,
             holders,
             thresholds: Thresholds::default(),
         }
@@ -165,9 +133,9 @@ impl Field {
     pub fn take_shares(&mut self, shares: &Shares) {
         let roles = &lexicon::get().role_mailboxes;
         let of_desk = |v: &Value| self.kind == FieldType::Email && roles.contains(&*v.part);
-        let share = |v: &Value| if of_desk(v) { shares.of(&v.text).max(DESK_SHARE) } else { shares.of(&v.text) };
-        self.share = self.values.iter().map(share).collect();
-        self.part_share = self.values.iter().map(|v| shares.of_part(&v.part)).collect();
+        let known = self.values.iter().zip(shares.of(self.values.iter().map(|v| &*v.text)));
+        self.share = known.map(|(v, share)| if of_desk(v) { share.max(DESK_SHARE) } else { share }).collect();
+        self.part_share = shares.other_part;
     }
 }
 
@@ -262,6 +230,34 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Fields with the given name first and the family name second.
+    pub(super) fn new(records: usize, fields: Vec<Field>, both: Field, generation: Vec<u8>) -> Prepared {
+        let mut data = Prepared {
+            records,
+            fields,
+            given: 0,
+            family: 1,
+            places: Vec::new(),
+            country: None,
+            both,
+            generation,
+            numbering: Vec::new(),
+            by_domain: false,
+            cells: Vec::new(),
+            mail_of_name: Vec::new(),
+        };
+        let only = |kind: FieldType| {
+            let mut found = data.fields.iter().enumerate().filter(|(_, f)| f.kind == kind).map(|(place, _)| place);
+            found.next().filter(|_| found.next().is_none())
+        };
+        let [postcode, city, country] = [FieldType::Postcode, FieldType::City, FieldType::Country].map(only);
+        data.places = [postcode.zip(city.or(country)), city.zip(country)].into_iter().flatten().collect();
+        data.country = country;
+        data.lay_out();
+        data.mail_of_name = (0..records).into_par_iter().map(|r| mail_of_name(&data, r)).collect();
+        data
+    }
+
     pub fn field(&self, kind: FieldType) -> Option<&Field> {
         self.fields.iter().find(|f| f.kind == kind)
     }
@@ -353,112 +349,10 @@ impl Prepared {
     }
 }
 
-/// A field before its values are numbered.
-struct Part {
-    name: String,
-    kind: FieldType,
-    held: Vec<Vec<String>>,
-}
-
-impl Part {
-    fn new(name: String, kind: FieldType, held: Vec<Vec<String>>) -> Part {
-        Part { name, kind, held }
-    }
-}
-
-/// Brings every value into one form. The records must stand in the order of their names.
-pub fn prepare(table: &Table, default_country: &str) -> Prepared {
-    let n = table.names.len();
-    let of = |kind: FieldType| table.columns.iter().filter(move |c| c.kind == kind);
-    let mut parts: Vec<Part> = Vec::new();
-    let (given, family, generation) = names(table, n);
-    let both: Vec<Vec<String>> = given
-        .par_iter()
-        .zip(&family)
-        .map(|(g, f)| match (g.first(), f.first()) {
-            (Some(g), Some(f)) => vec![format!("{g} {f}")],
-            _ => Vec::new(),
-        })
-        .collect();
-    let both = Field::build("full_name".into(), FieldType::FullName, &both);
-    parts.push(Part::new("given_name".into(), FieldType::GivenName, given));
-    parts.push(Part::new("family_name".into(), FieldType::FamilyName, family));
-    // Several phones or addresses of e-mail are one field with several values.
-    let country = of(FieldType::Country).next();
-    for kind in [FieldType::Email, FieldType::Phone] {
-        let columns: Vec<&Column> = of(kind).collect();
-        if columns.is_empty() {
-            continue;
-        }
-        let held = match kind {
-            FieldType::Email => {
-                all_of(&columns, n, |t, _| normalise::email(t).filter(|e| e.contains('@') && !text::is_placeholder(e)))
-            }
-            _ => phones(&columns, n, country, default_country),
-        };
-        parts.push(Part::new(name_of(kind), kind, held));
-    }
-    for column in of(FieldType::DateOfBirth) {
-        let day_first = text::day_first(column.values.iter().flatten().map(|v| &**v));
-        let held = all_of(&[column], n, |t, _| text::date_of_birth(t, day_first));
-        parts.push(Part::new(field_name(table, column), column.kind, held));
-    }
-    let own_house = of(FieldType::HouseNumber).next().is_some();
-    for column in of(FieldType::Street) {
-        let read: Vec<(String, Option<String>)> =
-            column.values.par_iter().map(|v| known(v.as_deref()).map(text::street).unwrap_or_default()).collect();
-        let (streets, numbers): (Vec<_>, Vec<_>) =
-            read.into_iter().map(|(s, h)| (filled(s), h.into_iter().collect::<Vec<_>>())).unzip();
-        parts.push(Part::new(field_name(table, column), column.kind, streets));
-        if !own_house {
-            let name = if of(FieldType::Street).nth(1).is_some() {
-                format!("house_number ({})", column.name)
-            } else {
-                "house_number".to_string()
-            };
-            parts.push(Part::new(name, FieldType::HouseNumber, numbers));
-        }
-    }
-    for column in &table.columns {
-        let form: fn(&str) -> String = match column.kind {
-            FieldType::Organisation => text::organisation,
-            FieldType::HouseNumber | FieldType::Postcode | FieldType::Identifier => text::compact,
-            FieldType::City | FieldType::Country | FieldType::AddressPart | FieldType::Text => text::fold,
-            _ => continue,
-        };
-        let held = all_of(&[column], n, |t, _| (!text::is_placeholder(t)).then(|| form(t)).filter(|t| !t.is_empty()));
-        parts.push(Part::new(field_name(table, column), column.kind, held));
-    }
-    let fields = parts.into_par_iter().map(|p| Field::build(p.name, p.kind, &p.held)).collect();
-    let mut data = Prepared {
-        records: n,
-        fields,
-        given: 0,
-        family: 1,
-        places: Vec::new(),
-        country: None,
-        both,
-        generation,
-        numbering: Vec::new(),
-        by_domain: false,
-        cells: Vec::new(),
-        mail_of_name: Vec::new(),
-    };
-    let only = |kind: FieldType| {
-        let mut found = data.fields.iter().enumerate().filter(|(_, f)| f.kind == kind).map(|(place, _)| place);
-        found.next().filter(|_| found.next().is_none())
-    };
-    let [postcode, city, country] = [FieldType::Postcode, FieldType::City, FieldType::Country].map(only);
-    data.places = [postcode.zip(city.or(country)), city.zip(country)].into_iter().flatten().collect();
-    data.country = country;
-    data.lay_out();
-    data.mail_of_name = (0..n).into_par_iter().map(|r| mail_of_name(&data, r)).collect();
-    data
-}
-
 fn mail_of_name(data: &Prepared, record: usize) -> bool {
     let Some(mail) = data.field(FieldType::Email).and_then(|f| f.value(record)) else { return false };
-    let letters: String = text::fold(&mail.part).chars().filter(char::is_ascii_alphabetic).collect();
+    let folded = if mail.part.is_ascii() { mail.part.to_ascii_lowercase() } else { text::fold(&mail.part) };
+    let letters: String = folded.chars().filter(char::is_ascii_alphabetic).collect();
     [data.given, data.family]
         .iter()
         .filter_map(|f| data.fields[*f].value(record))
@@ -468,97 +362,4 @@ fn mail_of_name(data: &Prepared, record: usize) -> bool {
 
 pub fn name_of(kind: FieldType) -> String {
     serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(ToString::to_string)).unwrap_or_default()
-}
-
-/// The type alone where one column has it, else with the column's name.
-fn field_name(table: &Table, column: &Column) -> String {
-    let kind = name_of(column.kind);
-    if table.columns.iter().filter(|c| c.kind == column.kind).count() == 1
-        && column.kind != FieldType::Identifier
-        && !matches!(column.kind, FieldType::AddressPart | FieldType::Text)
-    {
-        kind
-    } else {
-        format!("{kind} ({})", column.name)
-    }
-}
-
-fn known(text: Option<&str>) -> Option<&str> {
-    text.filter(|t| !text::is_placeholder(t))
-}
-
-fn filled(text: String) -> Vec<String> {
-    if text.is_empty() { Vec::new() } else { vec![text] }
-}
-
-fn all_of(columns: &[&Column], n: usize, form: impl Fn(&str, usize) -> Option<String> + Sync) -> Vec<Vec<String>> {
-    (0..n)
-        .into_par_iter()
-        .map(|i| columns.iter().filter_map(|c| c.values[i].as_deref().and_then(|t| form(t, i))).collect())
-        .collect()
-}
-
-/// What a name lacks, the whole name may have. One word alone, which stands in both, is not its holder's other name too.
-fn complete(name: &mut text::Name, whole: text::Name) {
-    if name.given.is_empty() && name.family.is_empty() {
-        *name = whole;
-        return;
-    }
-    if name.given.is_empty() && whole.given != name.family {
-        name.given = whole.given;
-    } else if name.family.is_empty() && whole.family != name.given {
-        name.family = whole.family;
-    }
-    name.generation = name.generation.take().or(whole.generation);
-}
-
-type Names = (Vec<Vec<String>>, Vec<Vec<String>>, Vec<u8>);
-
-/// Given and family names: of their own columns where they say something; what they lack, of the whole name.
-fn names(table: &Table, n: usize) -> Names {
-    let column = |kind: FieldType| table.columns.iter().filter(|c| c.kind == kind).collect::<Vec<_>>();
-    let (given, family, full) =
-        (column(FieldType::GivenName), column(FieldType::FamilyName), column(FieldType::FullName));
-    let text = |columns: &[&Column], i: usize| {
-        let parts: Vec<&str> = columns.iter().filter_map(|c| known(c.values[i].as_deref())).collect();
-        parts.join(" ")
-    };
-    let read: Vec<text::Name> = (0..n)
-        .into_par_iter()
-        .map(|i| {
-            let (g, f) = (text(&given, i), text(&family, i));
-            let mut name = text::Name::default();
-            text::part_of_name(&g, &mut name, true);
-            text::part_of_name(&f, &mut name, false);
-            if name.given.is_empty() || name.family.is_empty() {
-                let whole = full.iter().find_map(|c| known(c.values[i].as_deref()));
-                complete(&mut name, whole.map(text::full_name).unwrap_or_default());
-            }
-            name
-        })
-        .collect();
-    let read: Vec<text::Name> =
-        read.into_iter().map(|n| if text::is_a_desk(&n) { text::Name::default() } else { n }).collect();
-    let generation = read
-        .iter()
-        .map(|r| match r.generation.as_deref() {
-            None => 0,
-            Some("jr") => 1,
-            Some("sr") => 2,
-            Some(other) => 2 + other.parse::<u8>().unwrap_or(9),
-        })
-        .collect();
-    let (g, f) = read.into_iter().map(|r| (filled(r.given), filled(r.family))).unzip();
-    (g, f, generation)
-}
-
-/// Numbers as their country's code and the digits behind it. Whether a country has such a number is not asked: a mistyped number is evidence too.
-fn phones(columns: &[&Column], n: usize, country: Option<&Column>, default_country: &str) -> Vec<Vec<String>> {
-    let default = normalise::region(None, default_country);
-    all_of(columns, n, |t, i| {
-        let region = country
-            .and_then(|c| c.values[i].as_deref())
-            .map_or(default, |c| normalise::region(Some(c), default_country));
-        normalise::dialled(known(Some(t))?, region)
-    })
 }

@@ -246,17 +246,19 @@ pub fn date_of_birth(text: &str, day_first: bool) -> Option<String> {
 }
 
 /// Whether dates of one column write the day first where it matters: decided by those that can be read one way only.
-pub fn day_first<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
+///
+/// `texts` are distinct dates, each with the number of records that have it.
+pub fn day_first<'a>(texts: impl Iterator<Item = (&'a str, u32)>) -> bool {
     let (mut day, mut month, mut dotted) = (0u32, 0u32, 0u32);
-    for text in texts {
+    for (text, count) in texts {
         let parts: Vec<&str> = text.trim().split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty()).collect();
         if let [a, b, ..] = parts.as_slice()
             && a.len() <= 2
             && let (Ok(a), Ok(b)) = (a.parse::<u32>(), b.parse::<u32>())
         {
-            day += u32::from(a > 12 && b <= 12);
-            month += u32::from(b > 12 && a <= 12);
-            dotted += u32::from(text.contains('.'));
+            day += u32::from(a > 12 && b <= 12) * count;
+            month += u32::from(b > 12 && a <= 12) * count;
+            dotted += u32::from(text.contains('.')) * count;
         }
     }
     if day + month == 0 { dotted > 0 } else { day >= month }

@@ -11,7 +11,7 @@ use super::fields::FieldType;
 use super::model::{
     self, CONTACT, FieldModel, MOVED, Model, NEIGHBOURS, SAME, STRANGERS, Scorer, VERSION, full_names, shares,
 };
-use super::table::Prepared;
+use super::table::{Field, Prepared};
 
 /// Pairs of strangers that are sampled for u.
 const RANDOM_PAIRS: u64 = 500_000;
@@ -44,12 +44,12 @@ pub fn train(
     let n = data.records as u64;
     // A value that few hold in a large company would name them: it is not written into the model.
     let least = if n >= 10_000 { 5 } else { 2 };
-    let mut fields = Vec::new();
-    for field in &mut data.fields {
+    let known = |field: &mut Field| {
         let shares = shares(field, least);
         field.take_shares(&shares);
-        fields.push(FieldModel::expected(field, shares));
-    }
+        FieldModel::expected(field, shares)
+    };
+    let fields = data.fields.par_iter_mut().map(known).collect();
     let one_persons = data.most_of_one_person();
     let full_names = full_names(&data.both, one_persons);
     data.both.take_shares(&full_names);

@@ -1,0 +1,9 @@
+//! What the pages that this program writes have in common: their looks, their languages, their tables.
+
+mod shell;
+mod table;
+mod words;
+
+pub use shell::{COPY, Head};
+pub use table::{Table, breakable};
+pub use words::Language;
