@@ -43,6 +43,15 @@ pub struct Postgres {
     reader: Option<String>,
 }
 
+/// Of which tables each row is looked at, whether somebody has changed it. Of the others, what the catalogue tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    None,
+    /// Those that will be replaced.
+    Replaced,
+    All,
+}
+
 /// What is to be done, and what is in the way.
 struct Plan<'a> {
     write: Vec<(&'a Table<'a>, String)>,
@@ -58,8 +67,8 @@ impl Postgres {
         Postgres { sink, url, schema, own, reader }
     }
 
-    /// Compares what is there with what should be. `reads_rows`: tables that will be replaced are looked at row by row.
-    async fn plan<'a>(&self, client: &mut Client, offer: &'a Offer<'_>, reads_rows: bool) -> Result<Plan<'a>> {
+    /// Compares what is there with what should be.
+    async fn plan<'a>(&self, client: &mut Client, offer: &'a Offer<'_>, look: Look) -> Result<Plan<'a>> {
         let wrong = |e: Fault| failed("looking at the database", &e);
         let mut recorded = record::read(client, &self.own).await.map_err(wrong)?;
         let present = record::present(client, &self.schema).await.map_err(wrong)?;
@@ -69,7 +78,8 @@ impl Postgres {
             let known = recorded.remove(table.short());
             let is_same = known.as_ref().is_some_and(|k| k.made_from == made_from);
             let there = plan.present.get(table.short());
-            let touched = self.touched(client, known.as_ref(), there, reads_rows && !is_same).await.map_err(wrong)?;
+            let reads_rows = look == Look::All || (look == Look::Replaced && !is_same);
+            let touched = self.touched(client, known.as_ref(), there, reads_rows).await.map_err(wrong)?;
             let is_touched = touched.is_some();
             plan.in_the_way.extend(touched.map(|how| self.in_the_way(table.short(), how)));
             if is_same && there.is_some() && !is_touched {
@@ -80,7 +90,7 @@ impl Postgres {
         }
         for (name, known) in recorded {
             let there = plan.present.get(&name);
-            let touched = self.touched(client, Some(&known), there, reads_rows).await.map_err(wrong)?;
+            let touched = self.touched(client, Some(&known), there, look != Look::None).await.map_err(wrong)?;
             plan.in_the_way.extend(touched.map(|how| self.in_the_way(&name, how)));
             plan.remove.push(name);
         }
@@ -232,7 +242,7 @@ impl Postgres {
 impl Sink for Postgres {
     async fn due(&self, offer: &Offer<'_>) -> Result<Due> {
         let mut client = connect::connect(&self.url).await?;
-        let plan = self.plan(&mut client, offer, false).await?;
+        let plan = self.plan(&mut client, offer, Look::None).await?;
         if !plan.in_the_way.is_empty() {
             return Err(refused(&self.sink, plan.in_the_way));
         }
@@ -251,7 +261,9 @@ impl Sink for Postgres {
                     .hint(format!("wait until they are through, then `uramaki publish {}`", self.sink)),
             ));
         }
-        let plan = self.plan(&mut client, offer, !overwrite).await?;
+        // Who overwrites wants all tables as they should be.
+        let look = if overwrite { Look::All } else { Look::Replaced };
+        let plan = self.plan(&mut client, offer, look).await?;
         if !plan.in_the_way.is_empty() && !overwrite {
             return Err(refused(&self.sink, plan.in_the_way));
         }
