@@ -70,12 +70,21 @@ async fn resolve(paths: &[PathBuf], config: Option<&Path>, output: &Path) -> Res
     let mut links = linked.links.clone();
     links.sort_by_key(|p| (p.left, p.right, p.by));
     links.dedup_by_key(|p| (p.left, p.right));
-    write(output, "links.parquet", files::links(&table, &links)?).await?;
-    write(output, "review.parquet", files::links(&table, &linked.doubtful)?).await?;
-    write(output, "clusters.parquet", files::clusters(&table, &linked.cluster)?).await?;
+    let (of_links, (of_review, of_clusters)) = rayon::join(
+        || files::links(&table, &links),
+        || rayon::join(|| files::links(&table, &linked.doubtful), || files::clusters(&table, &linked.cluster)),
+    );
+    // Beside one another: encoding a column of a million ids takes its time.
+    let files = [("links.parquet", of_links?), ("review.parquet", of_review?), ("clusters.parquet", of_clusters?)];
+    let writing = files.map(|(name, batch)| tokio::spawn(write(output.to_path_buf(), name, batch)));
+    for written in futures::future::join_all(writing).await {
+        written.map_err(|e| Error::failed(format!("writing the result: {e}")))??;
+    }
     text(output, "model.json", &(super::pretty(&model)? + "\n"))?;
     text(output, "blocking.csv", &costs(&linked.rules))?;
     let clusters = (0..).zip(&linked.cluster).filter(|(i, c)| *i == **c).count() as u64;
+    // The program ends here: millions of values need not be taken apart one by one.
+    std::mem::forget(data);
     super::print(&format!(
         "{} are {}: {}, {} for review, {} cut; written to {}",
         counted(table.names.len() as u64, "record"),
@@ -115,7 +124,7 @@ fn sources(table: &Table, typed: &LinkageYaml) -> Result<Vec<u32>> {
     Ok(sources)
 }
 
-async fn write(folder: &Path, name: &str, batch: RecordBatch) -> Result<()> {
+async fn write(folder: PathBuf, name: &'static str, batch: RecordBatch) -> Result<()> {
     let schema = batch.schema();
     let stream = RecordBatchStreamAdapter::new(schema.clone(), futures::stream::iter([Ok(batch)]));
     writer::write(Box::pin(stream), schema, &[], &folder.join(name), "writing the result", &mut Unobserved).await?;

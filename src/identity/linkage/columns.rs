@@ -64,7 +64,7 @@ impl Column {
 
     /// Each distinct text, and how many records have it.
     pub fn counted(&self) -> impl Iterator<Item = (&str, u32)> {
-        let mut counts = vec![0; self.texts.len()];
+        let mut counts = vec![0; self.texts.count()];
         self.codes.iter().filter(|c| **c != NONE).for_each(|c| counts[*c as usize] += 1);
         self.texts.iter().zip(counts)
     }
@@ -76,7 +76,7 @@ impl Column {
 
     /// What `form` makes of each distinct text.
     pub fn forms<T: Send>(&self, form: impl Fn(&str) -> T + Sync) -> Vec<T> {
-        (0..self.texts.len() as u32).into_par_iter().map(|code| form(self.texts.at(code))).collect()
+        (0..self.texts.count() as u32).into_par_iter().map(|code| form(self.texts.at(code))).collect()
     }
 }
 
@@ -91,12 +91,12 @@ pub struct Texts {
 }
 
 impl Texts {
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len() as u32).map(|code| self.at(code))
+        (0..self.count() as u32).map(|code| self.at(code))
     }
 
     /// The text of a number; None of [`NONE`].

@@ -24,10 +24,10 @@ pub mod train;
 
 use rayon::prelude::*;
 
-use block::{Blocks, Partners, RuleReport};
+use block::{Blocks, Partner, Partners, RuleReport};
 use cluster::{By, Clusters, Context, Cut, Guards, Pair};
 use columns::Table;
-use compare::NOTHING;
+use compare::{Likeness, NOTHING};
 use fields::{Entity, FieldType};
 use model::{Model, Scorer};
 use recall::Recall;
@@ -36,8 +36,8 @@ use table::Prepared;
 
 /// Pairs of at least this probability are kept: together with others they may tell enough.
 const KEPT_AT: f64 = 0.02;
-/// So many records ahead, memory is asked for.
-const SOON: usize = 4;
+/// So many records are compared with their partners in one go.
+const AT_ONCE: usize = 8;
 
 /// Evidence that too many hold to tell anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -301,6 +301,23 @@ struct Scored {
     recalled: u64,
 }
 
+impl Scored {
+    fn add(&mut self, partner: &Partner, right: u32, probability: f64, weight: f64) {
+        self.pairs.push(Pair { left: partner.record, right, probability, weight, by: By::Model });
+        self.found_by.push(partner.rule);
+    }
+}
+
+/// Room of one thread that is used again.
+#[derive(Default)]
+struct Room {
+    partners: Partners,
+    open: Vec<(u32, Partner)>,
+    /// Pairs that are worth it, with the odds that they can reach, and how alike they are, one after the other.
+    begun: Vec<(u32, Partner, f64)>,
+    pairs: Vec<Likeness>,
+}
+
 /// Compares the pairs of the `chosen` records with those of smaller numbers.
 fn score(
     data: &Prepared,
@@ -313,40 +330,54 @@ fn score(
     let empty =
         || Scored { pairs: Vec::new(), found_by: Vec::new(), rules: vec![0; blocks.reports.len()], recalled: 0 };
     let may_pair = may_pair(&given.sources);
+    let width = data.fields.len();
     let scored: Vec<Scored> = (0..PIECES)
         .into_par_iter()
         // A thread's pieces share the room.
-        .map_init(Partners::default, |partners, p| {
+        .map_init(Room::default, |room, p| {
             let mut found = empty();
-            let mut pair = vec![NOTHING; data.fields.len()];
             let records = (p * piece).min(data.records)..((p + 1) * piece).min(data.records);
-            for right in records.filter(|r| chosen(*r as u64)) {
-                blocks.prefetch(right + SOON);
-                let recall = given.recall.as_ref().filter(|r| r.is_same(right as u32));
-                let partners = blocks.partners(right as u32, false, partners);
-                partners.iter().take(SOON).for_each(|p| data.prefetch(p.record as usize));
-                for (at, partner) in partners.iter().enumerate() {
-                    if let Some(later) = partners.get(at + SOON) {
-                        data.prefetch(later.record as usize);
+            let records: Vec<usize> = records.filter(|r| chosen(*r as u64)).collect();
+            // A few records at a time: what a step needs was asked for by the step before.
+            for few in records.chunks(AT_ONCE) {
+                room.open.clear();
+                for right in few {
+                    blocks.prefetch(right + AT_ONCE);
+                    for partner in blocks.partners(*right as u32, false, &mut room.partners) {
+                        data.prefetch(partner.record as usize);
+                        room.open.push((*right as u32, *partner));
                     }
-                    let left = partner.record;
-                    if !may_pair(left, right as u32) || !comparable(data, left as usize, right) {
+                }
+                room.begun.clear();
+                room.pairs.clear();
+                for (right, partner) in &room.open {
+                    let (a, b) = (partner.record as usize, *right as usize);
+                    if !may_pair(partner.record, *right) || !comparable(data, a, b) {
                         continue;
                     }
                     found.rules[partner.rule as usize] += 1;
-                    let keep =
-                        |probability, weight| Pair { left, right: right as u32, probability, weight, by: By::Model };
-                    if let Some(recall) = recall.filter(|r| r.is_same(left) && !blocks.was_wide(partner)) {
+                    let is_known = |r: &&Recall| r.is_same(*right) && r.is_same(partner.record);
+                    if let Some(recall) = given.recall.as_ref().filter(is_known).filter(|_| !blocks.was_wide(partner)) {
                         found.recalled += 1;
-                        if let Some((probability, weight)) = recall.pair(left, right as u32) {
-                            found.pairs.push(keep(probability, weight));
-                            found.found_by.push(partner.rule);
+                        if let Some((probability, weight)) = recall.pair(partner.record, *right) {
+                            found.add(partner, *right, probability, weight);
                         }
                         continue;
                     }
-                    if let Some(score) = scorer.score_at_least(data, (left as usize, right), KEPT_AT, &mut pair) {
-                        found.pairs.push(keep(rounded(score.probability), rounded(score.weight)));
-                        found.found_by.push(partner.rule);
+                    let from = room.pairs.len();
+                    room.pairs.resize(from + width, NOTHING);
+                    match scorer.begin(data, (a, b), KEPT_AT, &mut room.pairs[from..]) {
+                        Some(odds) => {
+                            data.prefetch_open(a, b, &room.pairs[from..]);
+                            room.begun.push((*right, *partner, odds));
+                        }
+                        None => room.pairs.truncate(from),
+                    }
+                }
+                for ((right, partner, odds), pair) in room.begun.iter().zip(room.pairs.chunks_mut(width)) {
+                    let records = (partner.record as usize, *right as usize);
+                    if let Some(score) = scorer.finish(data, records, KEPT_AT, *odds, pair) {
+                        found.add(partner, *right, rounded(score.probability), rounded(score.weight));
                     }
                 }
             }

@@ -180,6 +180,11 @@ pub struct Scorer {
     equal_at_best: Vec<f64>,
 }
 
+/// The odds of a probability, but for what rounding may take from a bound.
+fn enough(probability: f64) -> f64 {
+    probability / (1.0 - probability) * (1.0 - 1e-9)
+}
+
 /// A share that nothing falls below: one value among all pairs of a very large company.
 const LEAST: f64 = 1e-9;
 
@@ -331,35 +336,35 @@ impl Scorer {
         ((stays * ratios[SAME] + moves * ratios[MOVED]) / (stays + moves)).log2()
     }
 
-    /// Compares and scores two records, if they reach a probability; by what is equal and the best that the rest could be, most comparisons are spared.
+    /// Begins to compare two records: the odds that they can reach at best, if those are enough for a probability. By what is equal and the best that the rest
+    /// could be, most comparisons are spared.
     ///
     /// `pair` has a place for each field.
-    pub fn score_at_least(
+    pub fn begin(&self, data: &Prepared, (a, b): (usize, usize), at_least: f64, pair: &mut [Likeness]) -> Option<f64> {
+        compare::begin(data, a, b, pair);
+        Some(self.at_best(data, pair)).filter(|odds| *odds >= enough(at_least))
+    }
+
+    /// Compares the rest and scores what has begun with these odds, if it reaches the probability.
+    pub fn finish(
         &self,
         data: &Prepared,
         (a, b): (usize, usize),
         at_least: f64,
+        mut odds: f64,
         pair: &mut [Likeness],
     ) -> Option<Score> {
-        // Not that a bound is missed by rounding.
-        let needed = at_least / (1.0 - at_least) * (1.0 - 1e-9);
-        compare::begin(data, a, b, pair);
-        let mut odds = self.at_best(data, pair);
-        if odds < needed {
-            return None;
-        }
         let goes_on = |place: usize, like| {
             let field = &data.fields[place];
             let ratio = self.field_ratio(place, like, SAME, false);
             // Of those who moved, the place tells nothing.
             odds *= if is_place(field.kind) { ratio.max(1.0) } else { ratio } / self.open_at_best(place, field);
-            odds >= needed
+            odds >= enough(at_least)
         };
         if !compare::finish(data, a, b, pair, goes_on) {
             return None;
         }
-        let score = self.score(pair, data.of_organisations(a, b));
-        (score.probability >= at_least).then_some(score)
+        Some(self.score(pair, data.of_organisations(a, b))).filter(|score| score.probability >= at_least)
     }
 
     /// The odds that a pair can reach that [`compare::begin`] has begun.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use rphonetic::{DoubleMetaphone, Encoder};
 
 use super::columns::Held;
-use super::compare::Thresholds;
+use super::compare::{Likeness, Thresholds, UNKNOWN};
 use super::fields::FieldType;
 use super::prefetch::prefetch;
 use super::signature::Signature;
@@ -280,6 +280,15 @@ impl Prepared {
     pub fn prefetch(&self, record: usize) {
         let width = self.fields.len();
         prefetch(&self.cells, record * width, (record + 1) * width);
+    }
+
+    /// Asks the machine for the texts of what could not be told at a glance.
+    pub fn prefetch_open(&self, a: usize, b: usize, pair: &[Likeness]) {
+        for (place, _) in pair.iter().enumerate().filter(|(_, like)| like.level == UNKNOWN) {
+            for id in [a, b].map(|record| self.id(record, place)).into_iter().filter(|id| *id != NONE) {
+                prefetch(&self.fields[place].values, id as usize, id as usize + 1);
+            }
+        }
     }
 
     /// Takes all values of a field away, as if nobody had any; [`Prepared::lay_out`] comes after it.
