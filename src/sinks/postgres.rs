@@ -7,8 +7,7 @@
 mod connect;
 mod load;
 mod record;
-mod scram;
-mod wire;
+mod session;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,7 +20,7 @@ use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::store::FaultPoint;
 use connect::failed;
 use record::{Present, Recorded};
-use wire::{Answer, Client, Fault};
+use session::{Answer, Client, Fault};
 
 const MADE_BY: &str = "postgres 1";
 /// How long the exchange waits for readers, all attempts together.

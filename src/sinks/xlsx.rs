@@ -3,24 +3,24 @@
 //! Cells are typed: numbers are numbers, dates and times are dates (UTC), text is text and never a formula. What a cell cannot hold is said: a number of more digits than
 //! a spreadsheet has becomes text, a text that is longer than a cell is cut. The bytes are a function of the table.
 
-mod package;
 mod sheet;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
 use super::cells::Column;
 use super::folder::{FileKind, Unit};
 use super::rows::Rows;
 use super::{Offer, Table};
-use crate::error::Result;
-use package::Workbook;
-use sheet::{Lost, Sheet};
+use crate::error::{Error, Result};
+use sheet::{Formats, Lost, Sheet};
 
-const MADE_BY: &str = "xlsx 1";
+const MADE_BY: &str = "xlsx 2";
 /// Rows of a sheet, the header among them. Excel has no more.
-const SHEET_ROWS: u64 = 1_048_576;
+const SHEET_ROWS: u32 = 1_048_576;
 /// A sheet of more XML than this ends, and another one begins: parts of a workbook have at most 4 GiB.
 const SHEET_BYTES: u64 = 3 << 30;
 /// A name that no table can have.
@@ -53,35 +53,44 @@ impl FileKind for Xlsx {
     }
 }
 
-async fn workbook(offer: &Offer<'_>, table: &Table<'_>, file: &Path, sheet_rows: u64) -> Result<Lost> {
+/// A full disk makes the library panic: it does not hand on what its own scratch file says.
+async fn workbook(offer: &Offer<'_>, table: &Table<'_>, file: &Path, sheet_rows: u32) -> Result<Lost> {
+    AssertUnwindSafe(written(offer, table, file, sheet_rows)).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::failed(format!("the workbook of {} could not be written", table.name))
+            .hint("is there room on the disk of the project's folder, and of the sink's? The rows of a workbook stand there unpacked while it is written"))
+    })
+}
+
+async fn written(offer: &Offer<'_>, table: &Table<'_>, file: &Path, sheet_rows: u32) -> Result<Lost> {
     let headers: Vec<&str> = table.record.columns.iter().map(|c| c.name.as_str()).collect();
-    let mut book = Workbook::create(file)?;
+    let formats = Formats::new();
+    let mut book = sheet::workbook(file.parent().unwrap_or(file))?;
     let mut lost = Lost::default();
-    let mut sheet = Sheet::begin(book.begin(&sheet_name(table.short(), 1))?, &headers)?;
     let mut sheets = 1;
+    let mut sheet = Sheet::begin(&mut book, &formats, &sheet_name(table.short(), sheets), &headers)?;
     let mut rows = Rows::of(offer.warehouse, table);
     while let Some(batch) = rows.next().await? {
         let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
             if sheet.rows() >= sheet_rows || sheet.bytes() >= SHEET_BYTES {
-                book.end(sheet.end()?)?;
+                sheet.end(&mut book)?;
                 sheets += 1;
-                sheet = Sheet::begin(book.begin(&sheet_name(table.short(), sheets))?, &headers)?;
+                sheet = Sheet::begin(&mut book, &formats, &sheet_name(table.short(), sheets), &headers)?;
             }
             let cells = columns.iter().map(|c| c.cell(row)).collect::<Result<Vec<_>>>()?;
             sheet.row(&cells, &mut lost)?;
         }
     }
-    book.end(sheet.end()?)?;
+    sheet.end(&mut book)?;
     let about = ["column", "type", "unit", "description"];
-    let mut sheet = Sheet::begin(book.begin(COLUMNS_SHEET)?, &about)?;
+    let mut sheet = Sheet::begin(&mut book, &formats, COLUMNS_SHEET, &about)?;
     for column in &table.record.columns {
         use super::cells::Cell::{Null, Text};
         let unit = column.unit.as_deref().map_or(Null, Text);
         sheet.row(&[Text(&column.name), Text(&column.kind), unit, Text(&column.description)], &mut lost)?;
     }
-    book.end(sheet.end()?)?;
-    book.finish()?;
+    sheet.end(&mut book)?;
+    book.save(file).map_err(sheet::wrong)?;
     Ok(lost)
 }
 

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use super::wire::{Client, Fault, Io};
+use super::session::{Answer, Client, Fault};
 use crate::config::project::Secret;
 use crate::error::{Error, Result};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 const DEFAULT_PORT: u16 = 5432;
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-
 const NOT_PRIVILEGED: &str = "42501";
 
 /// Where, who and how, of a URL.
@@ -45,11 +42,7 @@ pub async fn connect(url: &Secret) -> Result<Client> {
         failed("cannot connect to the database", &e).hint(format!("is it up, and is the URL in {place} right?"))
     };
     let late = |_| Fault::Line(format!("no answer within {} seconds", PATIENCE.as_secs()));
-    let session = async {
-        let line = line(&way).await?;
-        Client::start(line, &way.user, way.password.as_deref(), &way.database).await
-    };
-    let mut client = timeout(PATIENCE, session).await.map_err(late).and_then(|r| r).map_err(wrong)?;
+    let mut client = timeout(PATIENCE, session(&way)).await.map_err(late).and_then(|r| r).map_err(wrong)?;
     let settings = "set client_min_messages = warning; set standard_conforming_strings = on; set datestyle = 'ISO'; \
                     set time zone 'UTC'; set search_path = pg_catalog; set statement_timeout = 0; \
                     set idle_in_transaction_session_timeout = 0";
@@ -128,26 +121,23 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-async fn line(way: &Way) -> std::result::Result<Box<dyn Io>, Fault> {
-    if way.host.starts_with('/') {
-        return Ok(Box::new(UnixStream::connect(format!("{}/.s.PGSQL.{}", way.host, way.port)).await?));
+async fn session(way: &Way) -> Answer<Client> {
+    let mut config = Config::new();
+    config.host(way.host.trim_start_matches('[').trim_end_matches(']')).port(way.port);
+    config.user(&way.user).dbname(&way.database).application_name("uramaki");
+    if let Some(password) = &way.password {
+        config.password(password);
     }
-    let host = way.host.trim_start_matches('[').trim_end_matches(']').to_string();
-    let mut stream = TcpStream::connect((host.as_str(), way.port)).await?;
-    stream.set_nodelay(true)?;
-    if !way.is_encrypted {
-        return Ok(Box::new(stream));
+    if way.is_encrypted {
+        config.ssl_mode(SslMode::Require);
+        return Client::connect(&config, tls()?).await;
     }
-    stream.write_all(&SSL_REQUEST).await?;
-    if stream.read_u8().await? != b'S' {
-        return Err(Fault::Line("the database offers no TLS (sslmode=disable in the URL does without)".to_string()));
-    }
-    let name = ServerName::try_from(host).map_err(|_| Fault::Line("the host's name is none for TLS".to_string()))?;
-    Ok(Box::new(tls()?.connect(name, stream).await?))
+    config.ssl_mode(SslMode::Disable);
+    Client::connect(&config, NoTls).await
 }
 
 /// TLS as the machine trusts it: its own store of certificates, or that of SSL_CERT_FILE.
-fn tls() -> std::result::Result<TlsConnector, Fault> {
+fn tls() -> Answer<MakeRustlsConnect> {
     let wrong = |e: rustls::Error| Fault::Line(format!("setting up TLS: {e}"));
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -155,7 +145,7 @@ fn tls() -> std::result::Result<TlsConnector, Fault> {
         .with_platform_verifier()
         .map_err(wrong)?
         .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(MakeRustlsConnect::new(config))
 }
 
 /// What the database said, without values of rows.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::connect::failed;
 use super::record::Recorded;
-use super::wire::{Client, Fault};
+use super::session::{Client, Fault};
 use super::{name, text};
 use crate::error::Result;
 use crate::models::writer::sha256;
@@ -42,7 +42,7 @@ pub async fn load(
     client.run(&create).await.map_err(wrong)?;
     // The table is as new as its transaction: its rows need no freezing later.
     let copy = format!("copy {full} from stdin with (format text, freeze)");
-    client.copy_begin(&copy).await.map_err(wrong)?;
+    let mut copy = client.copy(&copy).await.map_err(wrong)?;
     let (mut chunk, mut zeros) = (String::with_capacity(CHUNK + 4096), 0);
     let mut has_null_key = false;
     let mut rows = Rows::of(offer.warehouse, table);
@@ -60,13 +60,13 @@ pub async fn load(
             }
             chunk.push('\n');
             if chunk.len() >= CHUNK {
-                client.copy_data(chunk.as_bytes()).await.map_err(wrong)?;
-                chunk.clear();
+                let full = std::mem::replace(&mut chunk, String::with_capacity(CHUNK + 4096));
+                copy.send(full).await.map_err(wrong)?;
             }
         }
     }
-    client.copy_data(chunk.as_bytes()).await.map_err(wrong)?;
-    let count = client.copy_end().await.map_err(wrong)?;
+    copy.send(chunk).await.map_err(wrong)?;
+    let count = copy.end().await.map_err(wrong)?;
     for statement in keys(table, &full, has_null_key).into_iter().chain(comments(table, &full)) {
         client.run(&statement).await.map_err(wrong)?;
     }

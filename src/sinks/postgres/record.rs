@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wire::{Answer, Client, Fault, Row};
+use super::session::{Answer, Client, Fault, Row};
 use super::{name, text};
 use crate::sinks::Table;
 

@@ -1,10 +1,11 @@
 //! The cells of one sheet, and their formats.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
+use std::path::Path;
 
-use super::package::Part;
-use crate::error::Result;
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+
+use crate::error::{Error, Result};
 use crate::sinks::cells::{Cell, decimal_text, micros_of_day, spreadsheet_days};
 use crate::sinks::csv::begins_formula;
 
@@ -15,14 +16,11 @@ const TEXT_UNITS: usize = 32_767;
 const MICROS_OF_DAY: f64 = 86_400_000_000.0;
 /// The largest scale that has a format of its own.
 const SCALES: usize = 12;
-
-// Places in `cellXfs` below.
-const HEADER: usize = 1;
-const DATE: usize = 2;
-const TIME: usize = 3;
-/// Text that stays text when somebody edits the cell.
-const QUOTED: usize = 4;
-const DECIMALS: usize = 5;
+const COLUMN_WIDTH: f64 = 18.0;
+/// Bytes of a cell's XML besides its value: place, style, type and tags, rather too many than too few.
+const CELL_BYTES: u64 = 90;
+/// Rows are packed fast rather than small: most of a workbook is read once.
+const PACKING: u8 = 1;
 
 /// What cells could not hold.
 #[derive(Debug, Default)]
@@ -33,128 +31,196 @@ pub struct Lost {
     pub texts: u64,
 }
 
-/// A sheet in the making.
-pub struct Sheet {
-    part: Part,
-    rows: u64,
-    columns: usize,
-    bytes: u64,
-    line: String,
+/// A workbook in the making. Its rows wait in files without a name in `folder`, so that none are held in memory.
+pub fn workbook(folder: &Path) -> Result<Workbook> {
+    let mut book = Workbook::new();
+    // The first day that zip knows, which the archive's parts bear too: the bytes are a function of the rows.
+    let first_day = ExcelDateTime::from_ymd(1980, 1, 1).map_err(wrong)?;
+    book.set_properties(&DocProperties::new().set_creation_datetime(&first_day));
+    book.set_zip_compression_level(PACKING);
+    book.set_tempdir(folder).map_err(wrong)?;
+    Ok(book)
 }
 
-impl Sheet {
-    /// Begins with a row of headers, which stays in sight.
-    pub fn begin(part: Part, headers: &[&str]) -> Result<Sheet> {
-        let mut sheet = Sheet { part, rows: 0, columns: headers.len(), bytes: 0, line: String::new() };
-        let columns = headers.len().max(1);
-        sheet.line.push_str(&format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n\
-             <worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetViews>\
-             <sheetView workbookViewId=\"0\"><pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" state=\"frozen\"/>\
-             </sheetView></sheetViews><cols><col min=\"1\" max=\"{columns}\" width=\"18\" customWidth=\"1\"/></cols><sheetData><row>"
-        ));
-        for header in headers {
-            sheet.text(header, HEADER, &mut Lost::default());
+/// What the library said; it names places in a sheet, never values.
+pub fn wrong(error: XlsxError) -> Error {
+    match error {
+        XlsxError::IoError(e) => e.into(),
+        XlsxError::TempFileError(_, e) => e.into(),
+        XlsxError::ZipError(e) => io::Error::from(e).into(),
+        other => Error::failed(format!("writing a workbook: {other}")),
+    }
+}
+
+/// How cells look.
+pub struct Formats {
+    header: Format,
+    date: Format,
+    time: Format,
+    /// Text that stays text when somebody edits the cell.
+    quoted: Format,
+    /// By scale.
+    decimals: Vec<Format>,
+}
+
+impl Formats {
+    pub fn new() -> Formats {
+        let decimals = (0..=SCALES).map(|scale| {
+            let point = if scale == 0 { "" } else { "." };
+            Format::new().set_num_format(format!("0{point}{}", "0".repeat(scale)))
+        });
+        Formats {
+            header: Format::new().set_bold(),
+            date: Format::new().set_num_format("yyyy\\-mm\\-dd"),
+            time: Format::new().set_num_format("yyyy\\-mm\\-dd\\ hh:mm:ss"),
+            quoted: Format::new().set_num_format("@").set_quote_prefix(),
+            decimals: decimals.collect(),
         }
-        sheet.line.push_str("</row>");
-        sheet.pass_on()?;
+    }
+}
+
+/// A sheet in the making.
+pub struct Sheet<'a> {
+    sheet: Worksheet,
+    formats: &'a Formats,
+    rows: u32,
+    columns: u16,
+    bytes: u64,
+}
+
+impl<'a> Sheet<'a> {
+    /// Begins with a row of headers, which stays in sight.
+    pub fn begin(book: &mut Workbook, formats: &'a Formats, name: &str, headers: &[&str]) -> Result<Sheet<'a>> {
+        let mut sheet = book.new_worksheet_with_constant_memory().map_err(wrong)?;
+        sheet.set_name(name).and_then(|s| s.set_freeze_panes(1, 0)).map_err(wrong)?;
+        let columns = u16::try_from(headers.len()).map_err(|_| Error::failed("a sheet has too many columns"))?;
+        if columns > 0 {
+            sheet.set_column_range_width(0, columns - 1, COLUMN_WIDTH).map_err(wrong)?;
+        }
+        let mut sheet = Sheet { sheet, formats, rows: 0, columns, bytes: 0 };
+        for (column, header) in (0..).zip(headers) {
+            sheet.text(column, header, Some(&formats.header), &mut Lost::default())?;
+        }
+        sheet.rows = 1;
         Ok(sheet)
     }
 
     /// Rows so far, the header among them.
-    pub fn rows(&self) -> u64 {
+    pub fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// Bytes of XML so far.
+    /// Bytes of XML so far, about.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     pub fn row(&mut self, cells: &[Cell<'_>], lost: &mut Lost) -> Result<()> {
-        self.line.push_str("<row>");
-        for cell in cells {
-            self.cell(cell, lost);
+        for (column, cell) in (0..).zip(cells) {
+            self.cell(column, cell, lost)?;
         }
-        self.line.push_str("</row>");
-        self.pass_on()
-    }
-
-    pub fn end(mut self) -> Result<Part> {
-        self.line.push_str("</sheetData>");
-        if self.columns > 0 {
-            let _ = write!(self.line, "<autoFilter ref=\"A1:{}{}\"/>", letters(self.columns), self.rows.max(1));
-        }
-        self.line.push_str("</worksheet>");
-        self.part.write_all(self.line.as_bytes())?;
-        Ok(self.part)
-    }
-
-    fn pass_on(&mut self) -> Result<()> {
         self.rows += 1;
-        self.bytes += self.line.len() as u64;
-        self.part.write_all(self.line.as_bytes())?;
-        self.line.clear();
         Ok(())
     }
 
-    fn cell(&mut self, cell: &Cell<'_>, lost: &mut Lost) {
+    /// The sheet's rows can be filtered, and it stands behind those that were ended before.
+    pub fn end(mut self, book: &mut Workbook) -> Result<()> {
+        if self.columns > 0 {
+            self.sheet.autofilter(0, 0, self.rows - 1, self.columns - 1).map_err(wrong)?;
+        }
+        book.push_worksheet(self.sheet);
+        Ok(())
+    }
+
+    fn cell(&mut self, column: u16, cell: &Cell<'_>, lost: &mut Lost) -> Result<()> {
+        let formats = self.formats;
         match cell {
-            Cell::Null => self.line.push_str("<c/>"),
-            Cell::Text(text) => self.text(text, if begins_formula(text) { QUOTED } else { 0 }, lost),
+            Cell::Null => Ok(()),
+            Cell::Text(text) => self.text(column, text, begins_formula(text).then_some(&formats.quoted), lost),
             Cell::Boolean(value) => {
-                let _ = write!(self.line, "<c t=\"b\"><v>{}</v></c>", u8::from(*value));
+                self.bytes += CELL_BYTES;
+                self.sheet.write_boolean(self.rows, column, *value).map(|_| ()).map_err(wrong)
             }
-            Cell::Integer(value) => self.number(&value.to_string(), 0, lost),
+            Cell::Integer(value) => self.digits(column, &value.to_string(), None, lost),
             Cell::Decimal { digits, scale } => {
                 let scale_of_format = usize::try_from(*scale).unwrap_or(0).min(SCALES);
-                self.number(&decimal_text(*digits, *scale), DECIMALS + scale_of_format, lost);
+                let format = formats.decimals.get(scale_of_format);
+                self.digits(column, &decimal_text(*digits, *scale), format, lost)
             }
-            Cell::Double(value) if value.is_finite() => {
-                let _ = write!(self.line, "<c><v>{value:?}</v></c>");
-            }
+            Cell::Double(value) if value.is_finite() => self.number(column, *value, None),
             Cell::Date(date) => match spreadsheet_days(*date) {
-                Some(days) => {
-                    let _ = write!(self.line, "<c s=\"{DATE}\"><v>{days}</v></c>");
-                }
-                None => self.text(&cell.text(), 0, lost),
+                Some(days) => self.number(column, days as f64, Some(&formats.date)),
+                None => self.text(column, &cell.text(), None, lost),
             },
             Cell::Time(time) => match spreadsheet_days(time.date_naive()) {
                 Some(days) => {
                     let part = micros_of_day(time.time()) as f64 / MICROS_OF_DAY;
-                    let _ = write!(self.line, "<c s=\"{TIME}\"><v>{}</v></c>", days as f64 + part);
+                    self.number(column, days as f64 + part, Some(&formats.time))
                 }
-                None => self.text(&cell.text(), 0, lost),
+                None => self.text(column, &cell.text(), None, lost),
             },
-            Cell::Double(_) | Cell::Json(_) => self.text(&cell.text(), 0, lost),
+            Cell::Double(_) | Cell::Json(_) => self.text(column, &cell.text(), None, lost),
         }
     }
 
     /// A number, if a spreadsheet can tell it from its neighbours.
-    fn number(&mut self, text: &str, style: usize, lost: &mut Lost) {
-        if significant(text) > DIGITS {
-            lost.digits += 1;
-            return self.text(text, 0, lost);
+    fn digits(&mut self, column: u16, text: &str, format: Option<&Format>, lost: &mut Lost) -> Result<()> {
+        match text.parse() {
+            // So many digits are the same again after the way there and back.
+            Ok(value) if significant(text) <= DIGITS => self.number(column, value, format),
+            _ => {
+                lost.digits += 1;
+                self.text(column, text, None, lost)
+            }
         }
-        let _ = write!(self.line, "<c s=\"{style}\"><v>{text}</v></c>");
     }
 
-    fn text(&mut self, text: &str, style: usize, lost: &mut Lost) {
-        let mut units = 0;
-        let kept = text.char_indices().find(|(_, c)| {
-            units += c.len_utf16();
-            units > TEXT_UNITS
-        });
-        let text = match kept {
-            Some((end, _)) => {
+    fn number(&mut self, column: u16, value: f64, format: Option<&Format>) -> Result<()> {
+        self.bytes += CELL_BYTES;
+        let written = match format {
+            Some(format) => self.sheet.write_number_with_format(self.rows, column, value, format),
+            None => self.sheet.write_number(self.rows, column, value),
+        };
+        written.map(|_| ()).map_err(wrong)
+    }
+
+    /// Text, whatever it looks like: the library makes formulas of none.
+    fn text(&mut self, column: u16, text: &str, format: Option<&Format>, lost: &mut Lost) -> Result<()> {
+        let text = match cut(text) {
+            Some(kept) => {
                 lost.texts += 1;
-                &text[..end]
+                kept
             }
             None => text,
         };
-        let _ = write!(self.line, "<c t=\"inlineStr\" s=\"{style}\"><is><t xml:space=\"preserve\">");
-        xml(text, &mut self.line);
-        self.line.push_str("</t></is></c>");
+        self.bytes += CELL_BYTES + text.bytes().map(xml_bytes).sum::<u64>();
+        let written = match format {
+            Some(format) => self.sheet.write_string_with_format(self.rows, column, text, format),
+            None => self.sheet.write_string(self.rows, column, text),
+        };
+        written.map(|_| ()).map_err(wrong)
+    }
+}
+
+/// What a cell can hold of a text that is too long for it.
+fn cut(text: &str) -> Option<&str> {
+    let mut units = 0;
+    let (end, _) = text.char_indices().find(|(_, c)| {
+        units += c.len_utf16();
+        units > TEXT_UNITS
+    })?;
+    Some(&text[..end])
+}
+
+/// What a byte of a text comes to in XML.
+fn xml_bytes(byte: u8) -> u64 {
+    match byte {
+        b'&' => 5,
+        b'<' | b'>' => 4,
+        b'\t' | b'\n' => 1,
+        // `_x0001_`; an underscore may become `_x005F_`.
+        0..=0x1f | b'_' => 7,
+        _ => 1,
     }
 }
 
@@ -164,86 +230,9 @@ fn significant(number: &str) -> usize {
     digits.trim_matches('0').len()
 }
 
-/// Text of an element. Characters that XML does not have are written as spreadsheets write them: `_x0001_`.
-fn xml(text: &str, out: &mut String) {
-    for (at, c) in text.char_indices() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\t' | '\n' => out.push(c),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                let _ = write!(out, "_x{:04X}_", c as u32);
-            }
-            // What looks like such a writing and is none.
-            '_' if is_escape(&text[at..]) => out.push_str("_x005F_"),
-            c => out.push(c),
-        }
-    }
-}
-
-fn is_escape(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 7 && bytes[1] == b'x' && bytes[6] == b'_' && bytes[2..6].iter().all(u8::is_ascii_hexdigit)
-}
-
-/// The letters of a column: 1 is A, 27 is AA.
-fn letters(mut column: usize) -> String {
-    let mut out = Vec::new();
-    while column > 0 {
-        column -= 1;
-        out.push(b'A' + (column % 26) as u8);
-        column /= 26;
-    }
-    out.reverse();
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-/// The formats that cells name by their places.
-pub fn styles() -> String {
-    let mut formats = String::from(
-        "<numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/><numFmt numFmtId=\"165\" formatCode=\"yyyy\\-mm\\-dd\\ hh:mm:ss\"/>",
-    );
-    let mut cells = String::from(
-        "<xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\"/>\
-         <xf numFmtId=\"0\" fontId=\"1\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyFont=\"1\"/>\
-         <xf numFmtId=\"164\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\"/>\
-         <xf numFmtId=\"165\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\"/>\
-         <xf numFmtId=\"49\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" quotePrefix=\"1\" applyNumberFormat=\"1\"/>",
-    );
-    for scale in 0..=SCALES {
-        let id = 166 + scale;
-        let point = if scale == 0 { "" } else { "." };
-        let _ = write!(formats, "<numFmt numFmtId=\"{id}\" formatCode=\"0{point}{}\"/>", "0".repeat(scale));
-        let _ = write!(
-            cells,
-            "<xf numFmtId=\"{id}\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\"/>"
-        );
-    }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n\
-         <styleSheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><numFmts count=\"{}\">{formats}</numFmts>\
-         <fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name val=\"Calibri\"/></font></fonts>\
-         <fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill></fills>\
-         <borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>\
-         <cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>\
-         <cellXfs count=\"{}\">{cells}</cellXfs>\
-         <cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles></styleSheet>",
-        SCALES + 3,
-        SCALES + 6,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_have_letters() {
-        for (column, expected) in [(1, "A"), (26, "Z"), (27, "AA"), (702, "ZZ"), (703, "AAA")] {
-            assert_eq!(letters(column), expected);
-        }
-    }
 
     #[test]
     fn zeros_are_no_digits() {
@@ -253,9 +242,17 @@ mod tests {
     }
 
     #[test]
-    fn xml_takes_any_text() {
-        let mut out = String::new();
-        xml("a<b>&\"\u{1}\r\n_x0041_ _x", &mut out);
-        assert_eq!(out, "a&lt;b&gt;&amp;\"_x0001__x000D_\n_x005F_x0041_ _x");
+    fn texts_are_cut_where_a_cell_ends() {
+        assert_eq!(cut(&"a".repeat(TEXT_UNITS)), None);
+        assert_eq!(cut(&"a".repeat(TEXT_UNITS + 1)).map(str::len), Some(TEXT_UNITS));
+        // A letter of two units is not parted.
+        assert_eq!(cut(&"😀".repeat(TEXT_UNITS)).map(|t| t.chars().count()), Some(TEXT_UNITS / 2));
+    }
+
+    #[test]
+    fn the_size_of_a_text_is_not_taken_for_too_small() {
+        for (text, xml) in [("a<b>&", "a&lt;b&gt;&amp;"), ("\u{1}\n", "_x0001_\n"), ("_x0041_", "_x005F_x0041_")] {
+            assert!(text.bytes().map(xml_bytes).sum::<u64>() >= xml.len() as u64, "{text:?}");
+        }
     }
 }
