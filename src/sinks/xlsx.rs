@@ -57,7 +57,7 @@ impl FileKind for Xlsx {
 async fn workbook(offer: &Offer<'_>, table: &Table<'_>, file: &Path, sheet_rows: u32) -> Result<Lost> {
     AssertUnwindSafe(written(offer, table, file, sheet_rows)).catch_unwind().await.unwrap_or_else(|_| {
         Err(Error::failed(format!("the workbook of {} could not be written", table.name))
-            .hint("is there room on the disk of the project's folder, and of the sink's? The rows of a workbook stand there unpacked while it is written"))
+            .hint("is there room on the disk of the sink's folder (of an object store's sink: for temporary files)? Rows stand there unpacked while a workbook is written"))
     })
 }
 
@@ -174,6 +174,8 @@ mod tests {
         // Ten rows each on two sheets, five on the third, and the sheet about the columns: each is named at its place and in the directory.
         assert_eq!(names("xl/worksheets/sheet4.xml"), 2);
         assert_eq!(names("xl/worksheets/sheet5.xml"), 0);
+        // Into the next second of a clock that nobody may ask.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         let again = folder.path().join("again.xlsx");
         workbook(&offer, &table, &again, 11).await.unwrap();
         assert_eq!(bytes, std::fs::read(again).unwrap(), "the same table, other bytes");
