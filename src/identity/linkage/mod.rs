@@ -174,9 +174,9 @@ pub fn link(data: &Prepared, mut blocks: Blocks, model: &Model, settings: &Setti
     if settings.may_drop_rules && blocks.reports.iter().map(|r| r.pairs).sum::<u64>() >= MANY_PAIRS {
         drop_idle_rules(data, &mut blocks, &scorer, given, model.link_at);
     }
-    let Scored { mut pairs, rules, recalled, .. } = score(data, &blocks, &scorer, given, |_| true);
-    for (report, new) in blocks.reports.iter_mut().zip(rules) {
-        report.new_pairs = new;
+    let Scored { mut pairs, rules, recalled } = score(data, &blocks, &scorer, given, model.link_at, |_| true);
+    for (report, finds) in blocks.reports.iter_mut().zip(rules) {
+        report.new_pairs = finds.pairs;
     }
     pairs.par_sort_unstable_by(Pair::stronger);
     let compared = blocks.reports.iter().map(|r| r.new_pairs).sum::<u64>() - recalled;
@@ -271,17 +271,14 @@ const LOST_LINKS: f64 = 0.001;
 /// Leaves out rules that hardly find a link that no rule before them has found: in a large company, most pairs come from such rules. What they find is learned
 /// from a sample of the records, drawn by a hash; all that are left out together found at most [`LOST_LINKS`] of its links.
 fn drop_idle_rules(data: &Prepared, blocks: &mut Blocks, scorer: &Scorer, given: &Given, link_at: f64) {
-    let sample = score(data, blocks, scorer, given, |record| block::spread(record + 303).is_multiple_of(LOOKED_AT));
-    let mut links = vec![0u64; sample.rules.len()];
-    for (pair, rule) in sample.pairs.iter().zip(&sample.found_by) {
-        links[*rule as usize] += u64::from(pair.probability >= link_at);
-    }
-    let mut spare = links.iter().sum::<u64>() as f64 * LOST_LINKS;
+    let sample =
+        score(data, blocks, scorer, given, link_at, |record| block::spread(record + 303).is_multiple_of(LOOKED_AT));
+    let mut spare = sample.rules.iter().map(|r| r.links).sum::<u64>() as f64 * LOST_LINKS;
     // The least links for each pair first.
-    let mut order: Vec<usize> = (0..links.len()).filter(|r| sample.rules[*r] > 0).collect();
-    order.sort_by(|a, b| (links[*a] * sample.rules[*b]).cmp(&(links[*b] * sample.rules[*a])).then(a.cmp(b)));
-    for rule in order {
-        spare -= links[rule] as f64;
+    let mut order: Vec<(usize, Finds)> = (0..).zip(sample.rules).filter(|(_, r)| r.pairs > 0).collect();
+    order.sort_by(|(a, x), (b, y)| (x.links * y.pairs).cmp(&(y.links * x.pairs)).then(a.cmp(b)));
+    for (rule, finds) in order {
+        spare -= finds.links as f64;
         if spare < 0.0 {
             break;
         }
@@ -292,20 +289,18 @@ fn drop_idle_rules(data: &Prepared, blocks: &mut Blocks, scorer: &Scorer, given:
 
 /// What comparing found.
 struct Scored {
-    /// The pairs that are likely enough, and the rule that found each first.
+    /// The pairs that are likely enough.
     pairs: Vec<Pair>,
-    found_by: Vec<u32>,
-    /// How many pairs each rule found first.
-    rules: Vec<u64>,
+    rules: Vec<Finds>,
     /// How many pairs an earlier run had compared.
     recalled: u64,
 }
 
-impl Scored {
-    fn add(&mut self, partner: &Partner, right: u32, probability: f64, weight: f64) {
-        self.pairs.push(Pair { left: partner.record, right, probability, weight, by: By::Model });
-        self.found_by.push(partner.rule);
-    }
+/// What a rule found first: pairs to compare, and links among them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Finds {
+    pairs: u64,
+    links: u64,
 }
 
 /// Room of one thread that is used again.
@@ -324,11 +319,15 @@ fn score(
     blocks: &Blocks,
     scorer: &Scorer,
     given: &Given,
+    link_at: f64,
     chosen: impl Fn(u64) -> bool + Sync,
 ) -> Scored {
     let piece = data.records.div_ceil(PIECES).max(1);
-    let empty =
-        || Scored { pairs: Vec::new(), found_by: Vec::new(), rules: vec![0; blocks.reports.len()], recalled: 0 };
+    let empty = || Scored { pairs: Vec::new(), rules: vec![Finds::default(); blocks.reports.len()], recalled: 0 };
+    let add = |found: &mut Scored, partner: &Partner, right: u32, (probability, weight): (f64, f64)| {
+        found.pairs.push(Pair { left: partner.record, right, probability, weight, by: By::Model });
+        found.rules[partner.rule as usize].links += u64::from(probability >= link_at);
+    };
     let may_pair = may_pair(&given.sources);
     let width = data.fields.len();
     let scored: Vec<Scored> = (0..PIECES)
@@ -355,12 +354,12 @@ fn score(
                     if !may_pair(partner.record, *right) || !comparable(data, a, b) {
                         continue;
                     }
-                    found.rules[partner.rule as usize] += 1;
+                    found.rules[partner.rule as usize].pairs += 1;
                     let is_known = |r: &&Recall| r.is_same(*right) && r.is_same(partner.record);
                     if let Some(recall) = given.recall.as_ref().filter(is_known).filter(|_| !blocks.was_wide(partner)) {
                         found.recalled += 1;
-                        if let Some((probability, weight)) = recall.pair(partner.record, *right) {
-                            found.add(partner, *right, probability, weight);
+                        if let Some(known) = recall.pair(partner.record, *right) {
+                            add(&mut found, partner, *right, known);
                         }
                         continue;
                     }
@@ -377,7 +376,7 @@ fn score(
                 for ((right, partner, odds), pair) in room.begun.iter().zip(room.pairs.chunks_mut(width)) {
                     let records = (partner.record as usize, *right as usize);
                     if let Some(score) = scorer.finish(data, records, KEPT_AT, *odds, pair) {
-                        found.add(partner, *right, rounded(score.probability), rounded(score.weight));
+                        add(&mut found, partner, *right, (rounded(score.probability), rounded(score.weight)));
                     }
                 }
             }
@@ -387,9 +386,10 @@ fn score(
     let mut all = empty();
     for found in scored {
         all.pairs.extend(found.pairs);
-        all.found_by.extend(found.found_by);
         all.recalled += found.recalled;
-        all.rules.iter_mut().zip(found.rules).for_each(|(sum, one)| *sum += one);
+        for (sum, one) in all.rules.iter_mut().zip(found.rules) {
+            (sum.pairs, sum.links) = (sum.pairs + one.pairs, sum.links + one.links);
+        }
     }
     all
 }

@@ -219,10 +219,9 @@ fn names(table: &Table, n: usize) -> Names {
                 name.family.clone_from(&own.family);
                 name.generation = own.generation.clone().or(name.generation);
             }
-            if let Some((place, code)) = whole {
-                complete(&mut name, text::full_name(full[*place as usize].texts().at(*code)));
-            } else if name.given.is_empty() || name.family.is_empty() {
-                complete(&mut name, text::Name::default());
+            if name.given.is_empty() || name.family.is_empty() {
+                let read = |(place, code): (u32, u32)| text::full_name(full[place as usize].texts().at(code));
+                complete(&mut name, whole.map(read).unwrap_or_default());
             }
             if text::is_a_desk(&name) { text::Name::default() } else { name }
         })
