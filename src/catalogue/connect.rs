@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use super::entries::{Catalogue, Kind};
-use super::sections::command;
 use crate::config::Project;
 use crate::output::escaped;
-use crate::pages::Language;
+use crate::pages::{self, Language};
 
 /// One tool: its name, what to know, and what to type or click.
 struct Tool {
@@ -52,7 +51,7 @@ pub fn html(out: &mut String, project: &Project, catalogue: &Catalogue, language
         let _ = write!(out, "<article class=\"metric\"><h3>{}</h3><p>{}</p>", tool.name, escaped(tool.note[at]));
         for (how, text) in &tool.ways {
             let _ = write!(out, "<p class=\"note\">{}</p>", escaped(how[at]));
-            command(out, text, language);
+            out.push_str(&pages::code(text, language));
         }
         out.push_str("</article>\n");
     }

@@ -12,7 +12,7 @@ use super::sections::{self, Words, code, prose};
 use crate::config::Project;
 use crate::models::lineage::{Flow, How, ROWS, Source};
 use crate::output::escaped;
-use crate::pages::{COPY, Head, Language};
+use crate::pages::{self, COPY, Head, Language};
 
 const STYLE: &str = include_str!("catalogue.css");
 const SCRIPT: &str = include_str!("catalogue.js");
@@ -247,7 +247,7 @@ fn one_metric(out: &mut String, metric: &MetricEntry, language: Language) {
         let _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     }
     out.push_str("</dl>");
-    sections::command(out, &format!("uramaki query \"{}\"", metric.sql), language);
+    out.push_str(&pages::code(&format!("uramaki query \"{}\"", metric.sql), language));
     out.push_str("</article>\n");
 }
 

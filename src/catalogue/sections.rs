@@ -64,16 +64,6 @@ pub fn prose(text: &str) -> String {
     out
 }
 
-/// Something to be copied.
-pub fn command(out: &mut String, text: &str, language: Language) {
-    let _ = write!(
-        out,
-        "<div class=\"code\"><pre tabindex=\"0\"><code>{}</code></pre><button type=\"button\" class=\"copy\" hidden>{}</button></div>",
-        escaped(text),
-        language.pick("Copy", "Kopieren")
-    );
-}
-
 pub fn table(out: &mut String, words: &Words, table: &Table) {
     let name = &table.name;
     let (layer, short) = name.split_once('.').unwrap_or(("", name));
@@ -109,7 +99,7 @@ pub fn table(out: &mut String, words: &Words, table: &Table) {
             "<details class=\"sql\"><summary>{}</summary>",
             words.pick("The SQL that makes it", "Das SQL dahinter")
         );
-        command(out, sql.trim_end(), words.language);
+        out.push_str(&pages::code(sql.trim_end(), words.language));
         out.push_str("</details>\n");
     }
     out.push_str("</section>\n");

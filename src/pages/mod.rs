@@ -4,6 +4,6 @@ mod shell;
 mod table;
 mod words;
 
-pub use shell::{COPY, Head};
+pub use shell::{COPY, Head, code};
 pub use table::{Table, breakable};
 pub use words::Language;

@@ -9,6 +9,15 @@ const STYLE: &str = include_str!("page.css");
 /// Gives the buttons beside commands their work.
 pub const COPY: &str = include_str!("copy.js");
 
+/// Lines of code or commands, with a button that copies them.
+pub fn code(text: &str, language: Language) -> String {
+    format!(
+        "<div class=\"code\"><pre tabindex=\"0\"><code>{}</code></pre><button type=\"button\" class=\"copy\" hidden>{}</button></div>",
+        escaped(text),
+        language.pick("Copy", "Kopieren")
+    )
+}
+
 /// What stands at the top of a page.
 pub struct Head<'a> {
     pub language: Language,

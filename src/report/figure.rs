@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::answers::Cell;
 use crate::output::escaped;
-use crate::pages::{Language, Table};
+use crate::pages::{self, Language, Table};
 
 pub struct Section {
     pub id: &'static str,
@@ -99,12 +99,11 @@ impl Figure {
                 let _ = writeln!(out, "{}", self.table.html(&self.title));
             }
         }
-        let (made, copy) = (language.pick("How it was made", "Wie das entstand"), language.pick("Copy", "Kopieren"));
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<details class=\"made\"><summary>{made}</summary><div class=\"code\"><pre tabindex=\"0\"><code>{}</code></pre>\
-             <button type=\"button\" class=\"copy\" hidden>{copy}</button></div></details>\n</figure>\n",
-            escaped(&self.command)
+            "<details class=\"made\"><summary>{}</summary>{}</details>\n</figure>",
+            language.pick("How it was made", "Wie das entstand"),
+            pages::code(&self.command, language)
         );
     }
 }
