@@ -86,6 +86,14 @@ def opened(args: argparse.Namespace, fragment: str = ""):
         browser.close()
 
 
+def depict(page, args: argparse.Namespace) -> None:
+    """The page as a picture and on paper, where that is asked for."""
+    if args.picture:
+        page.screenshot(path=args.picture, full_page=args.whole)
+    if args.paper:
+        page.pdf(path=args.paper, prefer_css_page_size=True, format="A4")
+
+
 def main() -> None:
     args = arguments().parse_args()
     with opened(args) as (page, errors, requests):
@@ -101,10 +109,7 @@ def main() -> None:
         seen["opened_by_key"] = page.evaluate("document.querySelector('figure details').open")
         page.keyboard.press("Enter")
         page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-        if args.picture:
-            page.screenshot(path=args.picture, full_page=args.whole)
-        if args.paper:
-            page.pdf(path=args.paper, prefer_css_page_size=True, format="A4")
+        depict(page, args)
     print(json.dumps({"errors": errors, "requests": requests, **seen}))
 
 

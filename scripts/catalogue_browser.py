@@ -9,7 +9,7 @@ picture of the lineage shows. found: what each search found first. keys: what th
 
 import json
 
-from browser import CONTRAST, arguments, opened
+from browser import CONTRAST, arguments, depict, opened
 
 VIEW = """() => {
   const entry = document.querySelector('.entry.shown');
@@ -78,10 +78,7 @@ def main() -> None:
                 page.check(".entry.shown .deciding")
             look()
         page.evaluate("document.activeElement.blur()")
-        if args.picture:
-            page.screenshot(path=args.picture, full_page=args.whole)
-        if args.paper:
-            page.pdf(path=args.paper, prefer_css_page_size=True, format="A4")
+        depict(page, args)
     print(json.dumps({"errors": errors, "requests": requests, **seen}))
 
 

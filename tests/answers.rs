@@ -26,20 +26,17 @@ fn python(script: &str, args: &[&Path]) -> Ran {
     Ran::of(command.output().expect("scripts/python starts"))
 }
 
+/// A script that asks the program about the sample's warehouse.
+fn of_the_sample(script: &str) -> Ran {
+    let binary = Path::new(env!("CARGO_BIN_EXE_uramaki"));
+    let [project, at, by] = ["--project", "--warehouse", "--binary"].map(Path::new);
+    python(script, &[project, repository(), at, warehouse(), by, binary])
+}
+
 /// `docs/questions/*.sql`: Uramaki, DuckDB and the page say the same.
 #[test]
 fn the_worked_questions_are_answered_as_written() {
-    let ran = python(
-        "questions.py",
-        &[
-            Path::new("--project"),
-            repository(),
-            Path::new("--warehouse"),
-            warehouse(),
-            Path::new("--binary"),
-            Path::new(env!("CARGO_BIN_EXE_uramaki")),
-        ],
-    );
+    let ran = of_the_sample("questions.py");
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.ends_with("10 questions asked twice, 0 differ\n"), "{}", ran.stdout);
 }
@@ -66,17 +63,7 @@ fn expected_orders_keep_up_with_bg_nbd_on_cdnow() {
 /// The shell, typed at through a real pseudo-terminal.
 #[test]
 fn the_shell_answers_in_a_terminal() {
-    let ran = python(
-        "shell_terminal.py",
-        &[
-            Path::new("--project"),
-            repository(),
-            Path::new("--warehouse"),
-            warehouse(),
-            Path::new("--binary"),
-            Path::new(env!("CARGO_BIN_EXE_uramaki")),
-        ],
-    );
+    let ran = of_the_sample("shell_terminal.py");
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.ends_with(" 0 differ\n"), "{}", ran.stdout);
 }
