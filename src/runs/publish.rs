@@ -54,21 +54,14 @@ pub async fn due(project: &Project, graph: &Graph) -> Result<Vec<(String, &'stat
 }
 
 fn chosen<'a>(project: &'a Project, named: Option<&str>) -> Result<Vec<&'a Sink>> {
-    let Some(named) = named else {
-        return match project.sinks.is_empty() {
-            true => {
-                Err(Error::config(format!("{PROJECT_FILE} names no sinks"))
-                    .hint("docs/sinks.md shows what they look like"))
-            }
-            false => Ok(project.sinks.iter().collect()),
-        };
-    };
+    if project.sinks.is_empty() {
+        let error = Error::config(format!("{PROJECT_FILE} names no sinks"));
+        return Err(error.hint("docs/sinks.md shows what they look like"));
+    }
+    let Some(named) = named else { return Ok(project.sinks.iter().collect()) };
     let names: Vec<&str> = project.sinks.iter().map(|s| s.name.as_str()).collect();
     match project.sinks.iter().find(|s| s.name == named) {
         Some(sink) => Ok(vec![sink]),
-        None if names.is_empty() => {
-            Err(Error::config(format!("{PROJECT_FILE} names no sinks")).hint("docs/sinks.md shows what they look like"))
-        }
         None => Err(Error::config(format!("there is no sink `{named}`")).hint(suggest::hint(named, "sinks", &names))),
     }
 }
