@@ -83,6 +83,8 @@ pub enum Verb {
     Report(ReportArgs),
     /// The data catalogue: every table and column, where it comes from, what its checks said
     Docs(DocsArgs),
+    /// Verify, reproduce, trace, explain: what an auditor asks, years later
+    Audit(AuditArgs),
     /// Make extracts of any size, with their truth
     Generate(GenerateArgs),
     /// JSON Schemas of the project's files, for editors
@@ -294,6 +296,144 @@ pub struct DocsArgs {
 pub enum Lang {
     En,
     De,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    pub verb: AuditVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Is everything there as it was written: manifests, files, logs, balances? Whatever differs is named
+    Verify {
+        /// This run and the manifests before it (default: all runs)
+        run: Option<u64>,
+        /// The SHA-256 of the newest manifest, as it was kept elsewhere
+        #[arg(long, value_name = "SHA256", env = "URAMAKI_HEAD")]
+        head: Option<String>,
+        /// How it is told
+        #[arg(long, value_enum, default_value_t = Told::Text, env = "URAMAKI_FORMAT")]
+        format: Told,
+    },
+    /// Make a run again from its inputs and rules, and compare every table
+    Reproduce {
+        /// The run's number
+        run: u64,
+        /// Keep what was made here (default: a folder that is removed at the end)
+        #[arg(long, value_name = "DIR", env = "URAMAKI_INTO")]
+        into: Option<PathBuf>,
+        /// Take everything from this bundle, instead of the warehouse
+        #[arg(long, value_name = "FILE", env = "URAMAKI_BUNDLE")]
+        bundle: Option<PathBuf>,
+        #[command(flatten)]
+        effort: Effort,
+    },
+    /// One archive from which a run can be made again elsewhere
+    Bundle {
+        /// The run's number
+        run: u64,
+        /// Where it is written (default: run-N.tar)
+        #[arg(long, value_name = "FILE", env = "URAMAKI_OUTPUT")]
+        output: Option<PathBuf>,
+        /// The published tables too
+        #[arg(long, env = "URAMAKI_WITH_TABLES", value_parser = BoolishValueParser::new())]
+        with_tables: bool,
+    },
+    /// From a row of a mart, or one cell of it, back to the lines of the source files
+    Trace {
+        /// The table: marts.customer_360, or customer_360
+        #[arg(value_name = "MART")]
+        table: String,
+        /// The row's key: one value for each column of the key, in its order, or COLUMN=VALUE
+        #[arg(long, value_name = "K", required = true)]
+        key: Vec<String>,
+        /// Only this column's value
+        #[arg(long, value_name = "C", env = "URAMAKI_COLUMN")]
+        column: Option<String>,
+        /// The run that published it (default: the last)
+        #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
+        run: Option<u64>,
+        /// How it is told
+        #[arg(long, value_enum, default_value_t = Told::Text, env = "URAMAKI_FORMAT")]
+        format: Told,
+        /// A page with a picture, beside it
+        #[arg(long, value_name = "FILE", env = "URAMAKI_HTML")]
+        html: Option<PathBuf>,
+    },
+    /// Why is a row not there: quarantined, superseded, filtered, merged, late?
+    WhyNot {
+        /// The table that lacks the row
+        #[arg(value_name = "MART", required_unless_present = "source", conflicts_with = "source")]
+        table: Option<String>,
+        /// The key that it would have: one value for each column of the key, in its order, or COLUMN=VALUE
+        #[arg(long, value_name = "K", required_unless_present = "source", conflicts_with = "source")]
+        key: Vec<String>,
+        /// A line of an extract instead: shopify/orders/2026-11-20.csv:17
+        #[arg(long, value_name = "FILE:LINE")]
+        source: Option<String>,
+        /// The run that is asked (default: the last)
+        #[arg(long, value_name = "N", env = "URAMAKI_RUN")]
+        run: Option<u64>,
+        /// How it is told
+        #[arg(long, value_enum, default_value_t = Told::Text, env = "URAMAKI_FORMAT")]
+        format: Told,
+    },
+    /// What changed the key figures between two runs, split exactly into causes
+    Diff {
+        /// The earlier run
+        #[arg(value_name = "RUN")]
+        from: u64,
+        /// The later run
+        #[arg(value_name = "RUN")]
+        to: u64,
+        /// How it is told
+        #[arg(long, value_enum, default_value_t = Told::Text, env = "URAMAKI_FORMAT")]
+        format: Told,
+        #[command(flatten)]
+        effort: Effort,
+    },
+    /// Rows and money from the sources' control totals to each mart
+    Balance {
+        /// The run's number (default: the last)
+        run: Option<u64>,
+        /// How it is told
+        #[arg(long, value_enum, default_value_t = Told::Text, env = "URAMAKI_FORMAT")]
+        format: Told,
+    },
+    /// The auditor's folder: procedure, inputs, checks, changes, balance, sign-off sheet, as pages that print
+    Pack {
+        /// The run's number (default: the last)
+        run: Option<u64>,
+        /// The language of the pages
+        #[arg(long, value_enum, default_value_t = Lang::En, env = "URAMAKI_LANG")]
+        lang: Lang,
+        /// The folder (default: audit/run-N of the project)
+        #[arg(long, value_name = "DIR", env = "URAMAKI_OUTPUT")]
+        output: Option<PathBuf>,
+        /// The run of the last pack: changes are told since then (default: the run before)
+        #[arg(long, value_name = "N", env = "URAMAKI_SINCE")]
+        since: Option<u64>,
+    },
+}
+
+/// What a rebuild may use.
+#[derive(Debug, Clone, Args)]
+pub struct Effort {
+    /// Workers (default: the machine's cores)
+    #[arg(long, value_name = "N", env = "URAMAKI_THREADS")]
+    pub threads: Option<usize>,
+    /// Memory for operators before they spill, as 512MiB or 2GiB (default: half of the machine's)
+    #[arg(long, value_name = "SIZE", env = "URAMAKI_MEMORY")]
+    pub memory: Option<String>,
+}
+
+/// How an audit is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Told {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]

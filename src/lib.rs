@@ -1,6 +1,7 @@
 //! Uramaki turns a company's data around: cut by department on the way in, cut by customer on the way out.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::todo, clippy::dbg_macro))]
 
+pub mod audit;
 pub mod catalog;
 pub mod catalogue;
 pub mod checks;

@@ -43,10 +43,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "runs", "store",
         ],
     ),
+    (
+        "audit",
+        &[
+            "catalog", "checks", "config", "contract", "engine", "identity", "landing", "manifest", "models", "output",
+            "pages", "runs", "sinks", "store",
+        ],
+    ),
     ("generate", &[]),
     (
         "commands",
         &[
+            "audit",
             "catalogue",
             "cli",
             "config",

@@ -1,5 +1,6 @@
 //! The verbs. Each takes what was typed and returns success or an error with its exit code; data goes to stdout.
 
+mod audit;
 mod check;
 mod docs;
 mod generate;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Runs(args) => with_runtime(1, runs::runs(&project(global)?, &args)),
         Verb::Report(args) => with_runtime(cores(), report::report(&project(global)?, &args)),
         Verb::Docs(args) => with_runtime(cores(), docs::docs(&project(global)?, &args)),
+        Verb::Audit(args) => audit::audit(args, global),
         Verb::Quarantine(args) => with_runtime(cores(), quarantine::quarantine(&project(global)?, &args)),
     }
 }
