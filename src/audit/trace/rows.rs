@@ -1,0 +1,74 @@
+//! Sets of rows: each once, in no order until they are asked for.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+
+use crate::error::{Error, Result};
+
+/// Distinct rows of some columns.
+pub struct Distinct {
+    schema: Arc<Schema>,
+    converter: RowConverter,
+    rows: HashSet<OwnedRow>,
+}
+
+impl Distinct {
+    pub fn new(fields: Vec<Field>) -> Result<Distinct> {
+        let sorts = fields.iter().map(|f| SortField::new(f.data_type().clone())).collect();
+        Ok(Distinct {
+            converter: RowConverter::new(sorts).map_err(failed)?,
+            schema: Arc::new(Schema::new(fields)),
+            rows: HashSet::new(),
+        })
+    }
+
+    pub fn of(batch: &RecordBatch) -> Result<Distinct> {
+        let mut all = Distinct::new(batch.schema().fields().iter().map(|f| f.as_ref().clone()).collect())?;
+        all.add(batch.columns())?;
+        Ok(all)
+    }
+
+    /// Adds the rows of these columns, but for those in which all are NULL.
+    pub fn add(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        let Some(first) = columns.first() else { return Ok(()) };
+        let some: Vec<bool> = (0..first.len()).map(|row| columns.iter().any(|c| c.is_valid(row))).collect();
+        self.add_where(columns, |row| some[row])
+    }
+
+    /// Adds the rows for which `is_there` says so.
+    pub fn add_where(&mut self, columns: &[ArrayRef], is_there: impl Fn(usize) -> bool) -> Result<()> {
+        let rows = self.converter.convert_columns(columns).map_err(failed)?;
+        for (at, row) in rows.iter().enumerate().filter(|(at, _)| is_there(*at)) {
+            // Rows of one customer come one after the other, and so do equal ones.
+            if at > 0 && is_there(at - 1) && rows.row(at - 1) == row {
+                continue;
+            }
+            self.rows.insert(row.owned());
+        }
+        Ok(())
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows, ascending.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        let mut sorted: Vec<&OwnedRow> = self.rows.iter().collect();
+        sorted.sort_unstable();
+        let columns = self.converter.convert_rows(sorted.into_iter().map(OwnedRow::row)).map_err(failed)?;
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(failed)
+    }
+}
+
+fn failed(e: arrow::error::ArrowError) -> Error {
+    Error::failed(format!("gathering rows: {e}"))
+}

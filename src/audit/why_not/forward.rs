@@ -1,0 +1,220 @@
+//! From a source row forward: which rows of which tables it takes part in, and where it goes no further.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Field;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, JoinType};
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::physical_plan::execute_stream;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+
+use super::{Kind, Reason};
+use crate::audit::trace::restricted;
+use crate::audit::trace::rows::Distinct;
+use crate::audit::trace::segment::{self, Ground, Stretch, column_named};
+use crate::audit::trace::session::Scene;
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::models::graph::Model;
+
+/// What a row takes part in.
+pub struct Forward<'a> {
+    scene: &'a Scene,
+    /// Keys of rows, by table.
+    pub rows: BTreeMap<String, Distinct>,
+}
+
+impl<'a> Forward<'a> {
+    pub fn new(scene: &'a Scene) -> Forward<'a> {
+        Forward { scene, rows: BTreeMap::new() }
+    }
+
+    /// Follows rows of a table, named by its key, through all models.
+    pub async fn follow(&mut self, table: &str, rows: RecordBatch) -> Result<()> {
+        self.rows.insert(table.to_string(), Distinct::of(&rows)?);
+        for name in &self.scene.graph.order {
+            let Some(model) = self.scene.graph.models.get(name).filter(|m| self.scene.within.contains(&m.name)) else {
+                continue;
+            };
+            let plan = self.scene.plan(model).await?;
+            let named = |c: &String| column_named(plan.schema(), c);
+            let key: Vec<Expr> = model
+                .file
+                .spec
+                .key
+                .iter()
+                .map(named)
+                .collect::<Result<_, _>>()
+                .map_err(|e| engine::failed(&format!("following into {name}"), &e))?;
+            let mut all: Option<Distinct> = None;
+            for read in model.reads.iter().filter(|r| self.rows.get(*r).is_some_and(|rows| !rows.is_empty())) {
+                let found = self.up(&plan, &key, read).await?;
+                match &mut all {
+                    Some(all) => all.add(found.batch()?.columns())?,
+                    None => all = Some(found),
+                }
+            }
+            if let Some(all) = all.filter(|all| !all.is_empty()) {
+                self.rows.insert(name.clone(), all);
+            }
+        }
+        Ok(())
+    }
+
+    /// Values of `out` in the rows of a plan that the known rows of `table` take part in.
+    fn up<'s>(&'s self, plan: &'s LogicalPlan, out: &'s [Expr], table: &'s str) -> BoxFuture<'s, Result<Distinct>> {
+        Box::pin(async move {
+            let failed = |e| engine::failed("following a row", &e);
+            let mut stretch =
+                Stretch { keys: &self.scene.keys, is_pruned: false, leaves: Vec::new(), surplus: BTreeSet::new() };
+            let extended = stretch.extend(plan, &segment::referred(out, plan.schema())).map_err(failed)?;
+            let shape = segment::project(extended.clone(), out.to_vec(), Vec::new()).map_err(failed)?;
+            let fields: Vec<Field> = shape.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+            let mut all = Distinct::new(fields)?;
+            for leaf in &stretch.leaves {
+                let mut by: Vec<Expr> = leaf
+                    .carried
+                    .iter()
+                    .map(|name| column_named(extended.schema(), name))
+                    .collect::<Result<_, _>>()
+                    .map_err(failed)?;
+                let target = match &leaf.ground {
+                    Ground::Table { name, .. } if name == table => {
+                        self.rows.get(name).map(Distinct::batch).transpose()?
+                    }
+                    Ground::Table { .. } => None,
+                    Ground::Below(below) => {
+                        if !reads(&below.input, table) {
+                            continue;
+                        }
+                        // Where the ground takes all rows together, it matters only whether there is one.
+                        let wanted = if below.by.is_empty() { vec![lit(true)] } else { below.by.clone() };
+                        let values = self.up(&below.input, &wanted, table).await?;
+                        by.truncate(by.len().saturating_sub(1));
+                        (!values.is_empty()).then(|| values.batch()).transpose()?
+                    }
+                };
+                let Some(target) = target else { continue };
+                let found = if by.is_empty() {
+                    extended.clone()
+                } else {
+                    restricted(extended.clone(), &by, &target).map_err(failed)?
+                };
+                let found = segment::project(found, out.to_vec(), Vec::new()).map_err(failed)?;
+                let context = &self.scene.context;
+                let physical = context.state().create_physical_plan(&found).await.map_err(failed)?;
+                let mut stream = execute_stream(physical, context.task_ctx()).map_err(failed)?;
+                while let Some(batch) = stream.next().await {
+                    all.add_where(batch.map_err(failed)?.columns(), |_| true)?;
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// Where the known rows of `table` are lost in a model that has none of them.
+    pub async fn lost(&self, model: &Model, table: &str) -> Result<Vec<Reason>> {
+        let plan = self.scene.plan(model).await?;
+        let mut reasons: Vec<Reason> = Vec::new();
+        for path in paths(&plan, table) {
+            for node in path {
+                if self.up(node, &[lit(true)], table).await?.is_empty() {
+                    let reason = ends_at(node, model);
+                    if !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(reasons)
+    }
+}
+
+/// The nodes from each scan of a table up to the root.
+fn paths<'p>(plan: &'p LogicalPlan, table: &str) -> Vec<Vec<&'p LogicalPlan>> {
+    if is_scan(plan, table) {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for input in plan.inputs() {
+        for mut path in paths(input, table) {
+            path.push(plan);
+            all.push(path);
+        }
+    }
+    all
+}
+
+pub fn is_scan(plan: &LogicalPlan, table: &str) -> bool {
+    match plan {
+        LogicalPlan::TableScan(scan) => scan
+            .table_name
+            .schema()
+            .is_some_and(|layer| table.split_once('.') == Some((layer, scan.table_name.table()))),
+        _ => false,
+    }
+}
+
+fn reads(plan: &LogicalPlan, table: &str) -> bool {
+    let mut found = false;
+    let _ = plan.apply(|node| {
+        found |= is_scan(node, table);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found
+}
+
+/// Why rows that come into a node do not come out of it.
+pub fn ends_at(node: &LogicalPlan, model: &Model) -> Reason {
+    let (path, sql) = (&model.file.sql_path, &model.file.sql);
+    match node {
+        LogicalPlan::Filter(filter) => {
+            let what = format!("the condition `{}` does not hold", filter.predicate.human_display());
+            Reason::new(Kind::Filtered, &model.name, what).in_sql(path, sql, &first_column(&filter.predicate))
+        }
+        LogicalPlan::Join(join) => {
+            let mut on: Vec<String> =
+                join.on.iter().map(|(a, b)| format!("{} = {}", a.human_display(), b.human_display())).collect();
+            on.extend(join.filter.iter().map(|f| f.human_display().to_string()));
+            let what = match join.join_type {
+                JoinType::LeftAnti | JoinType::RightAnti => {
+                    format!("it has its like by `{}`, and must have none", on.join(" and "))
+                }
+                _ => format!("it finds no partner by `{}`", on.join(" and ")),
+            };
+            let word = join.on.first().map(|(a, _)| first_column(a)).unwrap_or_default();
+            Reason::new(Kind::Unjoined, &model.name, what).in_sql(path, sql, &word)
+        }
+        other => {
+            let what = format!("it goes no further than `{}`", crate::audit::why_not::operator(other));
+            Reason::new(Kind::Filtered, &model.name, what).at(path)
+        }
+    }
+}
+
+fn first_column(expr: &Expr) -> String {
+    let mut columns: Vec<&Column> = expr.column_refs().into_iter().collect();
+    columns.sort();
+    columns.first().map(|c| c.name.clone()).unwrap_or_default()
+}
+
+/// Kept here so that an empty answer of the engine is told from an error.
+pub async fn has_rows(scene: &Scene, plan: LogicalPlan) -> Result<bool> {
+    let failed = |e| engine::failed("looking for rows", &e);
+    let plan = datafusion::logical_expr::LogicalPlanBuilder::from(plan)
+        .limit(0, Some(1))
+        .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)
+        .map_err(failed)?;
+    let physical = scene.context.state().create_physical_plan(&plan).await.map_err(failed)?;
+    let mut stream = execute_stream(physical, scene.context.task_ctx()).map_err(failed)?;
+    while let Some(batch) = stream.next().await {
+        if batch.map_err(|e: datafusion::error::DataFusionError| failed(e))?.num_rows() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok::<_, Error>(false)
+}

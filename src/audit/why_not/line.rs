@@ -1,0 +1,132 @@
+//! Where a line of an extract is by now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::logical_expr::{ident, lit};
+
+use super::forward::Forward;
+use super::sources::{Found, Sources};
+use super::{Kind, Reason, Told};
+use crate::audit::rules::Rules;
+use crate::audit::trace::session::Scene;
+use crate::config::suggest;
+use crate::contract::{BATCH_COLUMN, ROW_COLUMN};
+use crate::error::{Error, Result};
+use crate::manifest::{FileRecord, Manifest};
+use crate::output::counted;
+use crate::store::Store;
+
+/// Follows a line (`shopify/orders/2026-11-20.csv:17`) as far as it went. Errors: a file that no run has read, or a line that is no number.
+pub async fn line(store: &Store, manifest: &Manifest, asked: &str) -> Result<Told> {
+    let parts = asked.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse::<i64>().ok()?)));
+    let Some((name, line)) = parts else {
+        return Err(Error::config(format!("`{asked}` names no line")).hint("shopify/orders/2026-11-20.csv:17"));
+    };
+    let told = |reasons| Told { run: manifest.run, asked: asked.to_string(), reasons };
+    let records: Vec<&FileRecord> = manifest.files.iter().filter(|f| f.name == name).collect();
+    let Some(file) = records.iter().rev().find(|f| f.batch.is_some()).or(records.last()).copied() else {
+        let error = Error::config(format!("run {} knows no file `{name}`", manifest.run));
+        let near = suggest::nearest(name, manifest.files.iter().map(|f| f.name.as_str()));
+        return Err(match near {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("`uramaki runs show` lists the files"),
+        });
+    };
+    let Some(batch) = file.batch.clone() else {
+        let why = file.refused.clone().unwrap_or_default();
+        return Ok(told(vec![Reason::new(Kind::Refused, name, why)]));
+    };
+    let mut reasons = Vec::new();
+    if file.date > manifest.as_of {
+        let what = format!("the file is of {}, after the run's day {}", file.date, manifest.as_of);
+        return Ok(told(vec![Reason::new(Kind::Late, name, what)]));
+    }
+    let rules = Rules::of_run(store, manifest).await?;
+    let object = rules
+        .project
+        .objects()
+        .find(|o| o.contract.system == file.system && o.contract.object == file.object)
+        .cloned()
+        .ok_or_else(|| Error::failed(format!("no pipeline of that run has {}/{}", file.system, file.object)))?;
+    let table = format!("landing.{}", object.contract.table());
+    let scene = Scene::open(&rules, store, manifest, &every(&rules, manifest)?).await?;
+    let sources = Sources { store, manifest, scene: &scene };
+    if let Some(first) = sources.file_of(&batch).filter(|first| first.name != name) {
+        let what = format!("these bytes came before as {}, and count there", first.name);
+        reasons.push(Reason::new(Kind::Superseded, name, what));
+    }
+    let of_line = [ident(BATCH_COLUMN).eq(lit(batch.as_str())), ident("line").eq(lit(line))];
+    for (_, why) in sources.rejected(&object, &of_line).await? {
+        reasons.push(Reason::new(Kind::Quarantined, object.contract.label(), why).at(asked));
+    }
+    if reasons.iter().any(|r| r.kind == Kind::Quarantined) {
+        return Ok(told(reasons));
+    }
+    let found = Found { batch, line };
+    let key = sources.key_of(&object, &found).await?;
+    if key.is_empty() {
+        let what = "the line begins no row: a header, an empty line, or the inside of a row";
+        reasons.push(Reason::new(Kind::Unknown, name, what));
+        return Ok(told(reasons));
+    }
+    match sources.counts(&object, &key).await? {
+        Some(newest) if (&newest.batch, newest.line) == (&found.batch, found.line) => {}
+        Some(newest) => {
+            let what = "a newer version of its key counts";
+            reasons.push(Reason::new(Kind::Superseded, object.contract.label(), what).at(sources.place(&newest)));
+            return Ok(told(reasons));
+        }
+        None => {
+            let what = "a later full snapshot does not hold its key";
+            reasons.push(Reason::new(Kind::Deleted, object.contract.label(), what));
+            return Ok(told(reasons));
+        }
+    }
+    let rows = RecordBatch::try_new(
+        std::sync::Arc::new(Schema::new(vec![
+            Field::new(BATCH_COLUMN, DataType::Utf8, true),
+            Field::new(ROW_COLUMN, DataType::Int64, true),
+        ])),
+        vec![
+            std::sync::Arc::new(StringArray::from(vec![found.batch.clone()])),
+            std::sync::Arc::new(Int64Array::from(vec![found.line])),
+        ],
+    )
+    .map_err(|e| Error::failed(format!("asking for a line: {e}")))?;
+    let mut forward = Forward::new(&scene);
+    forward.follow(&table, rows).await?;
+    reasons.extend(followed(&scene, &forward, &table).await?);
+    Ok(told(reasons))
+}
+
+/// Every published table of the run's project.
+pub fn every(rules: &Rules, manifest: &Manifest) -> Result<Vec<String>> {
+    let known: BTreeSet<String> = rules.project.models.iter().map(|m| m.full_name()).collect();
+    Ok(manifest.tables.keys().filter(|name| known.contains(*name)).cloned().collect())
+}
+
+/// Where the row went, and where it went no further.
+async fn followed(scene: &Scene, forward: &Forward<'_>, first: &str) -> Result<Vec<Reason>> {
+    let mut reasons = vec![Reason::new(Kind::There, first, "the newest version of its key")];
+    let mut reached: BTreeMap<&str, u64> = BTreeMap::new();
+    for name in &scene.graph.order {
+        if let Some(rows) = forward.rows.get(name).filter(|r| !r.is_empty()) {
+            reached.insert(name, rows.len() as u64);
+            let Some(model) = scene.graph.models.get(name) else { continue };
+            let what = format!("takes part in {}", counted(rows.len() as u64, "row"));
+            reasons.push(Reason::new(Kind::There, name, what).at(&model.file.sql_path));
+        }
+    }
+    for name in &scene.graph.order {
+        let Some(model) = scene.graph.models.get(name).filter(|m| scene.within.contains(&m.name)) else { continue };
+        if reached.contains_key(name.as_str()) {
+            continue;
+        }
+        for read in model.reads.iter().filter(|r| *r == first || reached.contains_key(r.as_str())) {
+            reasons.extend(forward.lost(model, read).await?);
+        }
+    }
+    Ok(reasons)
+}

@@ -1,0 +1,115 @@
+//! Why a row is not there: quarantined, superseded, deleted, late, filtered by which model, merged into whom.
+
+mod absent;
+mod forward;
+mod line;
+mod sources;
+
+use datafusion::logical_expr::LogicalPlan;
+use serde::Serialize;
+
+pub use absent::row;
+pub use line::line;
+
+/// What was found, in the order in which it was asked.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    pub run: u64,
+    pub asked: String,
+    pub reasons: Vec<Reason>,
+}
+
+/// One reason, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    pub kind: Kind,
+    /// A table, a file or a customer.
+    pub subject: String,
+    pub what: String,
+    /// `sql/marts/customer_360.sql:17`, or a line of an extract.
+    pub place: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It is there.
+    There,
+    /// No file that was read holds it.
+    Unknown,
+    /// The file or the row came after the run's day.
+    Late,
+    /// The whole file was refused.
+    Refused,
+    Quarantined,
+    /// A newer version of its key counts.
+    Superseded,
+    /// A later full snapshot does not hold it.
+    Deleted,
+    /// A condition of a model leaves it out.
+    Filtered,
+    /// A join finds no partner, or one that must not be.
+    Unjoined,
+    /// Its customer is another by now.
+    Merged,
+    /// It was taken together with others into a row of another key.
+    Grouped,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::There => "there",
+            Kind::Unknown => "unknown",
+            Kind::Late => "late",
+            Kind::Refused => "refused",
+            Kind::Quarantined => "quarantined",
+            Kind::Superseded => "superseded",
+            Kind::Deleted => "deleted",
+            Kind::Filtered => "filtered",
+            Kind::Unjoined => "not joined",
+            Kind::Merged => "merged",
+            Kind::Grouped => "grouped",
+        }
+    }
+}
+
+impl Reason {
+    pub fn new(kind: Kind, subject: impl Into<String>, what: impl Into<String>) -> Reason {
+        Reason { kind, subject: subject.into(), what: what.into(), place: None }
+    }
+
+    pub fn at(mut self, place: impl Into<String>) -> Reason {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// The place of a word in a model's SQL, else its first line.
+    fn in_sql(self, path: &str, sql: &str, word: &str) -> Reason {
+        let line = crate::models::graph::line_of(sql, word).unwrap_or(1);
+        self.at(format!("{path}:{line}"))
+    }
+}
+
+/// All reasons, for a terminal.
+pub fn text(told: &Told) -> String {
+    let mut out = vec![format!("{} (run {})", told.asked, told.run)];
+    for reason in &told.reasons {
+        out.push(format!("  {}: {}: {}", reason.kind.word(), reason.subject, reason.what));
+        out.extend(reason.place.iter().map(|place| format!("    at {place}")));
+    }
+    out.join("\n")
+}
+
+/// An operator's name, as SQL has it where it can.
+fn operator(plan: &LogicalPlan) -> &'static str {
+    match plan {
+        LogicalPlan::Limit(_) => "limit",
+        LogicalPlan::Window(_) => "a window function",
+        LogicalPlan::Aggregate(_) => "group by",
+        LogicalPlan::Distinct(_) => "distinct",
+        LogicalPlan::Unnest(_) => "unnest",
+        LogicalPlan::RecursiveQuery(_) => "a recursive query",
+        _ => "its operators",
+    }
+}
