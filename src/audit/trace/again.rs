@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::MemTable;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -53,9 +55,8 @@ pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool)
         let batches =
             DataFrame::new(context.state(), logical).collect().await.map_err(|e| engine::failed(&doing, &e))?;
         let schema = plan::declared_schema(&model.file.spec);
-        // What the engine calls never NULL may be so in another table's plan.
-        let batches = batches.into_iter().map(|b| RecordBatch::try_new(schema.clone(), b.columns().to_vec()));
-        let batches = batches.collect::<Result<_, _>>().map_err(|e| Error::failed(format!("{doing}: {e}")))?;
+        let batches = batches.iter().map(|b| declared(b, &schema)).collect::<Result<Vec<_>, _>>();
+        let batches = batches.map_err(|e| Error::failed(format!("{doing}: {e}")))?;
         let table = MemTable::try_new(schema, vec![batches]);
         catalog::register(&context, name, Arc::new(table.map_err(|e| engine::failed(&doing, &e))?))?;
     }
@@ -87,4 +88,12 @@ pub async fn with_keys(
     let plan = restricted(plan, &by, target).map_err(failed)?;
     let plan = LogicalPlanBuilder::from(plan).build().map_err(failed)?;
     DataFrame::new(context.state(), plan).collect().await.map_err(failed)
+}
+
+/// With the declared types: what the engine finds out on the way may be wider, or never NULL.
+fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(values, field)| cast_with_options(values, field.data_type(), &strict));
+    RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
 }

@@ -9,7 +9,8 @@ mod tell;
 mod walk;
 mod whose;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
@@ -127,6 +128,7 @@ impl Traced {
 
 /// Traces. Errors: a table, column or key that is not there.
 pub async fn trace(store: &Store, manifest: &Manifest, question: &Question<'_>) -> Result<Traced> {
+    let began = Instant::now();
     let (table, record) = table_named(manifest, question.table)?;
     let rules = Rules::of_run(store, manifest).await?;
     let scene = Scene::open(&rules, store, manifest, std::slice::from_ref(&table)).await?;
@@ -147,8 +149,10 @@ pub async fn trace(store: &Store, manifest: &Manifest, question: &Question<'_>) 
         Some(column) => vec![column.clone()],
         None => row.schema().fields().iter().map(|f| f.name().clone()).collect(),
     };
+    tracing::debug!(seconds = began.elapsed().as_secs_f64(), "tables");
     let mut walk = Walk::new(&scene, true);
     walk.down(&table, &target, column.as_deref()).await?;
+    tracing::debug!(seconds = began.elapsed().as_secs_f64(), "rows");
     let mut proof = Proof::Equal;
     if !is_same(&scene, &walk, &table, &key, &row, &wanted, false).await? {
         walk = Walk::new(&scene, false);
@@ -160,11 +164,14 @@ pub async fn trace(store: &Store, manifest: &Manifest, question: &Question<'_>) 
             proof = if holds { Proof::EqualWithAllRows } else { Proof::Different };
         }
     }
+    tracing::debug!(seconds = began.elapsed().as_secs_f64(), "proof");
     let mut lines = Lines::new(manifest);
     for (_, rows) in walk.rows.iter().filter(|(name, _)| name.starts_with("landing.")) {
         lines.add(&rows.batch()?);
     }
+    whose::lines(&scene, &walk, &mut lines).await?;
     let (customers, more_customers) = whose::customers(&scene, &walk, &lines).await?;
+    tracing::debug!(seconds = began.elapsed().as_secs_f64(), "whose records");
     Ok(Traced {
         run: manifest.run,
         as_of: manifest.as_of.to_string(),
@@ -351,7 +358,7 @@ pub struct Lines<'m> {
     manifest: &'m Manifest,
     /// The first file, in file order, that held a batch.
     files: BTreeMap<&'m str, &'m FileRecord>,
-    found: BTreeMap<String, Vec<i64>>,
+    found: BTreeMap<String, BTreeSet<i64>>,
 }
 
 impl<'m> Lines<'m> {
@@ -375,10 +382,10 @@ impl<'m> Lines<'m> {
     }
 
     /// Keys of landed rows: batch and line.
-    fn add(&mut self, rows: &RecordBatch) {
+    pub fn add(&mut self, rows: &RecordBatch) {
         let (batches, lines) = (rows.column(0).as_string::<i32>(), rows.column(1).as_primitive::<Int64Type>());
         for row in 0..rows.num_rows() {
-            self.found.entry(batches.value(row).to_string()).or_default().push(lines.value(row));
+            self.found.entry(batches.value(row).to_string()).or_default().insert(lines.value(row));
         }
     }
 
@@ -386,15 +393,14 @@ impl<'m> Lines<'m> {
         let mut all: Vec<FileLines> = self
             .found
             .into_iter()
-            .map(|(batch, mut lines)| {
-                lines.sort_unstable();
+            .map(|(batch, lines)| {
                 let file = self.files.get(batch.as_str());
                 FileLines {
                     file: file.map_or_else(String::new, |f| f.name.clone()),
                     sha256: file.map_or_else(String::new, |f| f.sha256.clone()),
                     archive: self.manifest.batches.get(&batch).and_then(|b| b.archive.clone()),
                     batch,
-                    lines,
+                    lines: lines.into_iter().collect(),
                 }
             })
             .collect();

@@ -10,9 +10,10 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 use crate::error::{Error, Result};
 
 /// Distinct rows of some columns.
+#[derive(Clone)]
 pub struct Distinct {
     schema: Arc<Schema>,
-    converter: RowConverter,
+    converter: Arc<RowConverter>,
     rows: HashSet<OwnedRow>,
 }
 
@@ -20,7 +21,7 @@ impl Distinct {
     pub fn new(fields: Vec<Field>) -> Result<Distinct> {
         let sorts = fields.iter().map(|f| SortField::new(f.data_type().clone())).collect();
         Ok(Distinct {
-            converter: RowConverter::new(sorts).map_err(failed)?,
+            converter: Arc::new(RowConverter::new(sorts).map_err(failed)?),
             schema: Arc::new(Schema::new(fields)),
             rows: HashSet::new(),
         })

@@ -14,6 +14,7 @@ use super::{Lines, again};
 use crate::error::{Error, Result};
 
 const XREF: &str = "identity.customer_xref";
+const RECORD: &str = "identity.record";
 /// Customers beyond these are only counted.
 const LISTED: usize = 50;
 
@@ -40,6 +41,29 @@ pub struct Link {
     pub rule: String,
     pub weight: f64,
     pub probability: f64,
+}
+
+/// Adds the lines of the records whose customers take part.
+pub async fn lines(scene: &Scene, walk: &Walk<'_>, lines: &mut Lines<'_>) -> Result<()> {
+    let record_key = ["source_system", "source_object", "record_id"].map(String::from);
+    let mut records: Option<Distinct> = None;
+    for table in [XREF, RECORD] {
+        let Some(rows) = walk.rows.get(table) else { continue };
+        for batch in again::of_table(scene, table, rows).await? {
+            let at: Vec<usize> = record_key.iter().filter_map(|c| batch.schema().index_of(c).ok()).collect();
+            let keys = batch.project(&at).map_err(|_| unreadable(table))?;
+            match &mut records {
+                Some(all) => all.add(keys.columns())?,
+                None => records = Some(Distinct::of(&keys)?),
+            }
+        }
+    }
+    let Some(records) = records else { return Ok(()) };
+    for batch in with_keys(&scene.context, RECORD, &record_key, &records.batch()?).await? {
+        let at: Vec<usize> = ["_batch_id", "_row"].iter().filter_map(|c| batch.schema().index_of(c).ok()).collect();
+        lines.add(&batch.project(&at).map_err(|_| unreadable(RECORD))?);
+    }
+    Ok(())
 }
 
 /// The customers of the records that take part, the first so many of them with all their records and links; and how many more there are.
@@ -72,13 +96,12 @@ pub async fn customers(scene: &Scene, walk: &Walk<'_>, lines: &Lines<'_>) -> Res
     }
     let records = records.batch()?;
     let mut places = std::collections::BTreeMap::new();
-    for batch in with_keys(&scene.context, "identity.record", &record_key.map(String::from), &records).await? {
+    for batch in with_keys(&scene.context, RECORD, &record_key.map(String::from), &records).await? {
         let [Ok(system), Ok(object), Ok(id)] = record_key.map(|c| texts(&batch, c)) else {
-            return Err(unreadable("identity.record"));
+            return Err(unreadable(RECORD));
         };
         let batches = texts(&batch, "_batch_id")?;
-        let rows =
-            batch.column_by_name("_row").ok_or_else(|| unreadable("identity.record"))?.as_primitive::<Int64Type>();
+        let rows = batch.column_by_name("_row").ok_or_else(|| unreadable(RECORD))?.as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             let record = format!("{}/{}/{}", system.value(row), object.value(row), id.value(row));
             places.insert(record, lines.place(batches.value(row), rows.value(row)));

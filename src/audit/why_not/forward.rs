@@ -39,6 +39,9 @@ impl<'a> Forward<'a> {
             let Some(model) = self.scene.graph.models.get(name).filter(|m| self.scene.within.contains(&m.name)) else {
                 continue;
             };
+            if !model.reads.iter().any(|read| self.rows.contains_key(read)) {
+                continue;
+            }
             let plan = self.scene.plan(model).await?;
             let named = |c: &String| column_named(plan.schema(), c);
             let key: Vec<Expr> = model
@@ -49,23 +52,16 @@ impl<'a> Forward<'a> {
                 .map(named)
                 .collect::<Result<_, _>>()
                 .map_err(|e| engine::failed(&format!("following into {name}"), &e))?;
-            let mut all: Option<Distinct> = None;
-            for read in model.reads.iter().filter(|r| self.rows.get(*r).is_some_and(|rows| !rows.is_empty())) {
-                let found = self.up(&plan, &key, read).await?;
-                match &mut all {
-                    Some(all) => all.add(found.batch()?.columns())?,
-                    None => all = Some(found),
-                }
-            }
-            if let Some(all) = all.filter(|all| !all.is_empty()) {
+            let all = self.up(&plan, &key).await?;
+            if !all.is_empty() {
                 self.rows.insert(name.clone(), all);
             }
         }
         Ok(())
     }
 
-    /// Values of `out` in the rows of a plan that the known rows of `table` take part in.
-    fn up<'s>(&'s self, plan: &'s LogicalPlan, out: &'s [Expr], table: &'s str) -> BoxFuture<'s, Result<Distinct>> {
+    /// Values of `out` in the rows of a plan that known rows take part in.
+    fn up<'s>(&'s self, plan: &'s LogicalPlan, out: &'s [Expr]) -> BoxFuture<'s, Result<Distinct>> {
         Box::pin(async move {
             let failed = |e| engine::failed("following a row", &e);
             let mut stretch =
@@ -82,17 +78,14 @@ impl<'a> Forward<'a> {
                     .collect::<Result<_, _>>()
                     .map_err(failed)?;
                 let target = match &leaf.ground {
-                    Ground::Table { name, .. } if name == table => {
-                        self.rows.get(name).map(Distinct::batch).transpose()?
-                    }
-                    Ground::Table { .. } => None,
+                    Ground::Table { name, .. } => self.rows.get(name).map(Distinct::batch).transpose()?,
                     Ground::Below(below) => {
-                        if !reads(&below.input, table) {
+                        if !self.reads(&below.input) {
                             continue;
                         }
                         // Where the ground takes all rows together, it matters only whether there is one.
                         let wanted = if below.by.is_empty() { vec![lit(true)] } else { below.by.clone() };
-                        let values = self.up(&below.input, &wanted, table).await?;
+                        let values = self.up(&below.input, &wanted).await?;
                         by.truncate(by.len().saturating_sub(1));
                         (!values.is_empty()).then(|| values.batch()).transpose()?
                     }
@@ -115,19 +108,38 @@ impl<'a> Forward<'a> {
         })
     }
 
+    /// Whether a plan reads a table of which rows are known.
+    fn reads(&self, plan: &LogicalPlan) -> bool {
+        let mut found = false;
+        let _ = plan.apply(|node| {
+            found |= self.rows.keys().any(|table| is_scan(node, table));
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        });
+        found
+    }
+
     /// Where the known rows of `table` are lost in a model that has none of them.
     pub async fn lost(&self, model: &Model, table: &str) -> Result<Vec<Reason>> {
         let plan = self.scene.plan(model).await?;
         let mut reasons: Vec<Reason> = Vec::new();
+        let alone = Forward {
+            scene: self.scene,
+            rows: self.rows.get(table).map(|r| (table.to_string(), r.clone())).into_iter().collect(),
+        };
         for path in paths(&plan, table) {
-            for node in path {
-                if self.up(node, &[lit(true)], table).await?.is_empty() {
-                    let reason = ends_at(node, model);
-                    if !reasons.contains(&reason) {
-                        reasons.push(reason);
-                    }
-                    break;
+            // Who is lost once does not come back: the first such node is found by halving.
+            let (mut low, mut high) = (0, path.len());
+            while low < high {
+                let middle = (low + high) / 2;
+                match alone.up(path[middle], &[lit(true)]).await?.is_empty() {
+                    true => high = middle,
+                    false => low = middle + 1,
                 }
+            }
+            let Some(node) = path.get(low) else { continue };
+            let reason = ends_at(node, model);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
             }
         }
         Ok(reasons)
@@ -149,7 +161,7 @@ fn paths<'p>(plan: &'p LogicalPlan, table: &str) -> Vec<Vec<&'p LogicalPlan>> {
     all
 }
 
-pub fn is_scan(plan: &LogicalPlan, table: &str) -> bool {
+fn is_scan(plan: &LogicalPlan, table: &str) -> bool {
     match plan {
         LogicalPlan::TableScan(scan) => scan
             .table_name
@@ -157,15 +169,6 @@ pub fn is_scan(plan: &LogicalPlan, table: &str) -> bool {
             .is_some_and(|layer| table.split_once('.') == Some((layer, scan.table_name.table()))),
         _ => false,
     }
-}
-
-fn reads(plan: &LogicalPlan, table: &str) -> bool {
-    let mut found = false;
-    let _ = plan.apply(|node| {
-        found |= is_scan(node, table);
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    found
 }
 
 /// Why rows that come into a node do not come out of it.
