@@ -22,7 +22,7 @@ use crate::models::graph::CALENDAR;
 use crate::models::plan;
 use crate::runs::tables;
 
-/// A session in which each table of sources and of identity holds the listed rows alone (with `whole`: all rows), and every model is made of these.
+/// A session in which each table of sources and of identity holds the listed rows alone (with `whole`: all rows), and every model of which rows take part is made of these.
 pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool) -> Result<SessionContext> {
     let context = engine::session(&Limits { partitions: 1, ..Limits::default() }, None)?;
     catalog::prepare(&context, &[])?;
@@ -43,6 +43,13 @@ pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool)
     }
     for name in scene.graph.order.iter().filter(|name| scene.within.contains(*name)) {
         let Some(model) = scene.graph.models.get(name) else { continue };
+        let schema = plan::declared_schema(&model.file.spec);
+        if !whole && !rows.contains_key(name) {
+            // No row of it takes part.
+            let table = MemTable::try_new(schema, vec![Vec::new()]).map_err(|e| engine::failed("holding rows", &e))?;
+            catalog::register(&context, name, Arc::new(table))?;
+            continue;
+        }
         let logical = plan::logical(&context, &model.statement, &model.file.sql_path)
             .await
             .and_then(|l| plan::conform(l, model).map_err(|mut f| f.remove(0)))
@@ -54,7 +61,6 @@ pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool)
         let doing = format!("making {name} again");
         let batches =
             DataFrame::new(context.state(), logical).collect().await.map_err(|e| engine::failed(&doing, &e))?;
-        let schema = plan::declared_schema(&model.file.spec);
         let batches = batches.iter().map(|b| declared(b, &schema)).collect::<Result<Vec<_>, _>>();
         let batches = batches.map_err(|e| Error::failed(format!("{doing}: {e}")))?;
         let table = MemTable::try_new(schema, vec![batches]);
