@@ -1,11 +1,12 @@
 //! `uramaki audit`: what an auditor asks.
 
+mod pack;
+
 use super::{cores, with_runtime};
 use crate::cli::{AuditArgs, AuditVerb, Global};
 use crate::error::{Error, Result};
 
 pub fn audit(args: AuditArgs, global: &Global) -> Result<()> {
-    let _ = global;
     match args.verb {
         AuditVerb::Verify { .. } => with_runtime(cores(), async { Err(Error::failed("not there yet")) }),
         AuditVerb::Reproduce { .. } => Err(Error::failed("not there yet")),
@@ -14,6 +15,8 @@ pub fn audit(args: AuditArgs, global: &Global) -> Result<()> {
         AuditVerb::WhyNot { .. } => Err(Error::failed("not there yet")),
         AuditVerb::Diff { .. } => Err(Error::failed("not there yet")),
         AuditVerb::Balance { .. } => Err(Error::failed("not there yet")),
-        AuditVerb::Pack { .. } => Err(Error::failed("not there yet")),
+        AuditVerb::Pack { run, lang, output, since } => {
+            with_runtime(cores(), pack::pack(&super::project(global)?, run, lang, output, since))
+        }
     }
 }
