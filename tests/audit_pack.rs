@@ -51,7 +51,17 @@ fn open(page: &Path, args: &[&str]) -> Value {
 }
 
 const CHAPTERS: [&str; 12] = [
-    "folder", "general", "usage", "technical", "operation", "control", "inputs", "balance", "changes", "proof", "signing",
+    "folder",
+    "general",
+    "usage",
+    "technical",
+    "operation",
+    "control",
+    "inputs",
+    "balance",
+    "changes",
+    "proof",
+    "signing",
     "models",
 ];
 
@@ -101,9 +111,18 @@ fn the_page_opens_and_prints_in_german_on_a_phone() {
     let (folder, page) = pack(&["--lang", "de"]);
     assert_sound(&open(&folder.path().join("index.html"), &["--width", "390"]), "de");
     for word in [
-        "Allgemeine Beschreibung", "Anwenderdokumentation", "Technische Systemdokumentation", "Betriebsdokumentation",
-        "Internes Kontrollsystem", "Vollständigkeit", "Unveränderbarkeit", "Nachvollziehbarkeit", "Aufbewahrung",
-        "Prüfblatt", "20.\u{a0}November 2026", "Änderungen seit Lauf 1",
+        "Allgemeine Beschreibung",
+        "Anwenderdokumentation",
+        "Technische Systemdokumentation",
+        "Betriebsdokumentation",
+        "Internes Kontrollsystem",
+        "Vollständigkeit",
+        "Unveränderbarkeit",
+        "Nachvollziehbarkeit",
+        "Aufbewahrung",
+        "Prüfblatt",
+        "20.\u{a0}November 2026",
+        "Änderungen seit Lauf 1",
     ] {
         assert!(page.contains(word), "{word}");
     }

@@ -232,10 +232,9 @@ fn a_server_receives_the_events_with_its_token() {
     let project = small(&format!(
         "openlineage:\n  url: http://127.0.0.1:{port}/api/v1/lineage\n  token_env: LINEAGE_TOKEN\n  namespace: company\n"
     ));
-    let ran = Ran::of(
-        command(project.root()).arg("run").env("LINEAGE_TOKEN", "s3cret").output().expect("the binary starts"),
-    )
-    .expect(0);
+    let ran =
+        Ran::of(command(project.root()).arg("run").env("LINEAGE_TOKEN", "s3cret").output().expect("the binary starts"))
+            .expect(0);
     assert!(!ran.stderr.contains("warning") && !ran.stderr.contains("s3cret"), "{}", ran.stderr);
     let kept = kept.lock().expect("the list");
     let told: Vec<Value> = kept.iter().map(|(_, event)| event.clone()).collect();
@@ -327,7 +326,12 @@ fn the_sample_is_read_by_the_official_client() {
     let text = std::fs::read_to_string(root.join("lineage/events.jsonl")).expect("events");
     let people = common::uramaki(
         &root,
-        &["query", "--format", "csv", "select distinct display_name from marts.customer_360 where display_name like '% %'"],
+        &[
+            "query",
+            "--format",
+            "csv",
+            "select distinct display_name from marts.customer_360 where display_name like '% %'",
+        ],
     );
     let people = people.expect(0).stdout;
     assert!(people.lines().count() > 100);

@@ -392,7 +392,9 @@ fn receivers_of_events_are_resolved_and_their_faults_told() {
     let server = told("{url: 'https://example.org/api/v1/lineage', token_env: TOKEN, namespace: company}");
     assert_eq!(server.namespace, "company");
     let token = Some(Secret::Env("TOKEN".into()));
-    assert!(matches!(&server.receiver, Receiver::Server { url, token: t } if url.path() == "/api/v1/lineage" && *t == token));
+    assert!(
+        matches!(&server.receiver, Receiver::Server { url, token: t } if url.path() == "/api/v1/lineage" && *t == token)
+    );
 
     for (openlineage, line) in [
         ("{}", "the events have no receiver"),

@@ -81,10 +81,7 @@ pub fn ownership(owner: &str, of_job: bool) -> Value {
 }
 
 pub fn job_type(kind: &str) -> Value {
-    facet(
-        "2-0-4/JobTypeJobFacet",
-        json!({"processingType": "BATCH", "integration": "URAMAKI", "jobType": kind}),
-    )
+    facet("2-0-4/JobTypeJobFacet", json!({"processingType": "BATCH", "integration": "URAMAKI", "jobType": kind}))
 }
 
 pub fn sql(query: &str) -> Value {

@@ -69,7 +69,8 @@ impl Scene<'_> {
         let mut open: Vec<String> = made.iter().cloned().collect();
         while let Some(name) = open.pop() {
             for read in self.reads(&name) {
-                let passes = self.datasets.get(&read).is_some_and(|d| matches!(d.kind, Kind::View | Kind::Intermediate));
+                let passes =
+                    self.datasets.get(&read).is_some_and(|d| matches!(d.kind, Kind::View | Kind::Intermediate));
                 if passes && made.insert(read.clone()) {
                     open.push(read);
                 }
@@ -198,13 +199,13 @@ impl Scene<'_> {
 
     /// All checks, with the tables that they look at as inputs.
     fn checks(&self) -> Option<Job> {
-        let found: BTreeMap<&str, u64> =
-            self.manifest.checks.iter().map(|c| (c.name.as_str(), c.offenders)).collect();
+        let found: BTreeMap<&str, u64> = self.manifest.checks.iter().map(|c| (c.name.as_str(), c.offenders)).collect();
         if found.is_empty() {
             return None;
         }
         let mut job = self.job("checks", "TEST");
-        if let Some(text) = documentation("Rows that must not exist: none were found, or the run says how many.", true) {
+        if let Some(text) = documentation("Rows that must not exist: none were found, or the run says how many.", true)
+        {
             job.facets.insert("documentation".into(), text);
         }
         let mut assertions: BTreeMap<&str, Vec<Value>> = BTreeMap::new();

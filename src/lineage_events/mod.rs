@@ -113,11 +113,8 @@ impl Events {
         let mut run_facets = facets;
         let (from, to) = (written(begun.day.0), written(begun.day.1));
         run_facets.insert("nominalTime".into(), facets::nominal_time(&from, &to));
-        let mut job = Job {
-            namespace: self.openlineage.namespace.clone(),
-            name: jobs::whole(&self.project),
-            ..Job::default()
-        };
+        let mut job =
+            Job { namespace: self.openlineage.namespace.clone(), name: jobs::whole(&self.project), ..Job::default() };
         job.facets.insert("jobType".into(), facets::job_type("RUN"));
         event(transition, time, &self.run_id(begun, ""), run_facets, &job)
     }

@@ -18,10 +18,9 @@ pub fn chapter(material: &Material) -> Chapter {
             language.pick("Changes", "Änderungen"),
             language.pick("What has changed since the last folder.", "Was sich seit der letzten Mappe geändert hat."),
         );
-        chapter.text(language.pick(
-            "This is the first run: everything is new.",
-            "Dies ist der erste Lauf: Alles ist neu.",
-        ));
+        chapter.text(
+            language.pick("This is the first run: everything is new.", "Dies ist der erste Lauf: Alles ist neu."),
+        );
         return chapter;
     };
     let run = before.stored.manifest.run;
@@ -67,13 +66,15 @@ fn values(chapter: &mut Chapter, material: &Material, before: &Before) {
         [("as_of".to_string(), as_of.to_string()), ("select".to_string(), select.join(" "))].into()
     };
     rows.extend(differing(&given(&then.select, then.as_of), &given(&now.select, now.as_of)));
-    let mut table = Table::new(&[
-        language.pick("Name", "Name"),
-        language.pick("Before", "Vorher"),
-        language.pick("Now", "Jetzt"),
-    ]);
+    let mut table =
+        Table::new(&[language.pick("Name", "Name"), language.pick("Before", "Vorher"), language.pick("Now", "Jetzt")]);
     table.rows.extend(rows.into_iter().map(|row| row.to_vec()));
-    none_or(chapter, language.pick("Versions, settings, parameters", "Versionen, Einstellungen, Parameter"), &table, language);
+    none_or(
+        chapter,
+        language.pick("Versions, settings, parameters", "Versionen, Einstellungen, Parameter"),
+        &table,
+        language,
+    );
 }
 
 fn none_or(chapter: &mut Chapter, caption: &str, table: &Table, language: Language) {
@@ -87,8 +88,7 @@ fn files(chapter: &mut Chapter, material: &Material, before: &Before) {
     let language = material.language;
     chapter.heading(language.pick("Files of the project", "Dateien des Projekts"));
     let paths: BTreeSet<&String> = before.sources.keys().chain(material.sources.keys()).collect();
-    let mut table =
-        Table::new(&[language.pick("File", "Datei"), language.pick("What happened", "Was geschah")]);
+    let mut table = Table::new(&[language.pick("File", "Datei"), language.pick("What happened", "Was geschah")]);
     let mut changed = Vec::new();
     for path in paths {
         let word = match (before.sources.get(path), material.sources.get(path)) {
@@ -111,13 +111,17 @@ fn files(chapter: &mut Chapter, material: &Material, before: &Before) {
 }
 
 fn lines(chapter: &mut Chapter, path: &str, old: &str, new: &str) {
-    let mut out = format!("<div class=\"entry\"><h4>{0}</h4>\n<pre tabindex=\"0\" class=\"source\" aria-label=\"{0}\"><code>", escaped(path));
+    let mut out = format!(
+        "<div class=\"entry\"><h4>{0}</h4>\n<pre tabindex=\"0\" class=\"source\" aria-label=\"{0}\"><code>",
+        escaped(path)
+    );
     for line in difference::excerpt(&difference::lines(old, new)) {
         let _ = match line {
             None => writeln!(out, "<span class=\"gap\">⋯</span>"),
             Some((Mark::Kept, line)) => writeln!(out, "  {}", escaped(line)),
-            Some((Mark::Removed, line)) => writeln!(out, "<del>- {}</del>", escaped(line)),
-            Some((Mark::Added, line)) => writeln!(out, "<ins>+ {}</ins>", escaped(line)),
+            // Blocks of their own: they need no end of line.
+            Some((Mark::Removed, line)) => write!(out, "<del>- {}</del>", escaped(line)),
+            Some((Mark::Added, line)) => write!(out, "<ins>+ {}</ins>", escaped(line)),
         };
     }
     out.push_str("</code></pre></div>\n");

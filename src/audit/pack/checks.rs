@@ -45,7 +45,9 @@ pub fn chapter(material: &Material) -> Chapter {
             "Eine Prüfung nennt Zeilen, die es nicht geben darf. Findet eine der Schwere error welche, wird nichts veröffentlicht; eine der Schwere warn wird gemeldet.",
         ),
     );
-    chapter.heading(language.pick("Controls that the program itself has", "Kontrollen, die das Programm selbst mitbringt"));
+    chapter.heading(
+        language.pick("Controls that the program itself has", "Kontrollen, die das Programm selbst mitbringt"),
+    );
     chapter.list(&controls(language));
     let found: Vec<&CheckRecord> = manifest.checks.iter().filter(|c| c.offenders > 0).collect();
     chapter.heading(language.pick("Result", "Ergebnis"));
@@ -67,7 +69,12 @@ pub fn chapter(material: &Material) -> Chapter {
             language.pick("What it says", "Was sie sagt"),
         ]);
         for check in &found {
-            table.rows.push(vec![check.name.clone(), check.severity.clone(), count(language, check.offenders), of(check)]);
+            table.rows.push(vec![
+                check.name.clone(),
+                check.severity.clone(),
+                count(language, check.offenders),
+                of(check),
+            ]);
         }
         chapter.table(language.pick("Checks with findings", "Prüfungen mit Befund"), &table);
     }
@@ -83,7 +90,8 @@ pub fn chapter(material: &Material) -> Chapter {
         table.rows.push(vec![name, check.severity.clone(), count(language, check.offenders), of(check)]);
     }
     chapter.table(language.pick("Checks that compare tables", "Prüfungen, die Tabellen vergleichen"), &table);
-    chapter.heading(language.pick("Checks of rows and columns, by table", "Prüfungen von Zeilen und Spalten, je Tabelle"));
+    chapter
+        .heading(language.pick("Checks of rows and columns, by table", "Prüfungen von Zeilen und Spalten, je Tabelle"));
     let mut tables: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
     for check in &manifest.checks {
         let Some(name) = table_of(check) else { continue };
@@ -106,7 +114,10 @@ pub fn chapter(material: &Material) -> Chapter {
         table.rows.push(row);
     }
     chapter.table(language.pick("Checks by table", "Prüfungen je Tabelle"), &table);
-    chapter.text(language.pick("Each single check with its result stands in checks.csv.", "Jede einzelne Prüfung mit ihrem Ergebnis steht in checks.csv."));
+    chapter.text(language.pick(
+        "Each single check with its result stands in checks.csv.",
+        "Jede einzelne Prüfung mit ihrem Ergebnis steht in checks.csv.",
+    ));
     chapter
 }
 

@@ -26,19 +26,20 @@ pub fn cover(material: &Material) -> Chapter {
             language.pick("Changes are told since", "Änderungen seit"),
             match since {
                 Some(b) => format!("{} {} ({})", language.pick("run", "Lauf"), b.manifest.run, b.sha256),
-                None => language.pick("the beginning: there is no run before", "Beginn: Es gibt keinen Lauf davor").into(),
+                None => {
+                    language.pick("the beginning: there is no run before", "Beginn: Es gibt keinen Lauf davor").into()
+                }
             },
         ),
     ]);
     if let Err(error) = &material.rules {
         let why = error.findings.first().map(|f| f.message.clone()).unwrap_or_default();
         chapter.note(&format!(
-            "{} {} {why}",
+            "{} {why}",
             language.pick(
                 "The program that made this folder cannot read the project of this run any more. Contracts, models and checks are therefore shown as their files, without explanation. The program's version that the run names can read them. What stopped it:",
                 "Das Programm, das diese Mappe erzeugt hat, kann das Projekt dieses Laufs nicht mehr lesen. Verträge, Modelle und Prüfungen stehen deshalb als Dateien hier, ohne Erläuterung. Die Programmversion, die der Lauf nennt, kann sie lesen. Was hinderte:",
             ),
-            language.pick("", ""),
         ));
     }
     chapter.heading(language.pick(
@@ -56,9 +57,21 @@ pub fn cover(material: &Material) -> Chapter {
     chapter.table(language.pick("Points of an IPE test", "Punkte einer IPE-Prüfung"), &table);
     chapter.heading(language.pick("Beside this page", "Neben dieser Seite"));
     chapter.list(&[
-        format!("inputs.csv: {}", language.pick("every file ever read, with digest, rows and control totals", "jede je gelesene Datei mit Prüfsumme, Zeilen und Kontrollsummen")),
+        format!(
+            "inputs.csv: {}",
+            language.pick(
+                "every file ever read, with digest, rows and control totals",
+                "jede je gelesene Datei mit Prüfsumme, Zeilen und Kontrollsummen"
+            )
+        ),
         format!("checks.csv: {}", language.pick("every check with its result", "jede Prüfung mit ihrem Ergebnis")),
-        format!("files.sha256: {}", language.pick("the digest of every file that the run stands on, for sha256sum", "die Prüfsumme jeder Datei, auf der der Lauf steht, für sha256sum")),
+        format!(
+            "files.sha256: {}",
+            language.pick(
+                "the digest of every file that the run stands on, for sha256sum",
+                "die Prüfsumme jeder Datei, auf der der Lauf steht, für sha256sum"
+            )
+        ),
     ]);
     chapter
 }
@@ -66,11 +79,37 @@ pub fn cover(material: &Material) -> Chapter {
 fn ipe(language: Language) -> [(&'static str, &'static str, &'static str); 6] {
     let p = |en: &'static str, de: &'static str| language.pick(en, de);
     [
-        (p("Source", "Quelle"), "4, 7", p("systems, contracts, and each file with its SHA-256", "Systeme, Verträge und jede Datei mit ihrer SHA-256")),
-        (p("Parameters", "Parameter"), "5", p("business day, settings, selection, versions", "Stichtag, Einstellungen, Auswahl, Versionen")),
-        (p("Logic", "Logik"), "4, 12", p("models with their SQL as it was at the run, rules of identity", "Modelle mit ihrem SQL zum Zeitpunkt des Laufs, Regeln der Identität")),
-        (p("Report", "Bericht"), "3, 10", p("published tables, with rows and digests", "veröffentlichte Tabellen mit Zeilen und Prüfsummen")),
-        (p("Completeness", "Vollständigkeit"), "7, 8", p("control totals, quarantine, balance of rows", "Kontrollsummen, Quarantäne, Zeilenbilanz")),
+        (
+            p("Source", "Quelle"),
+            "4, 7",
+            p(
+                "systems, contracts, and each file with its SHA-256",
+                "Systeme, Verträge und jede Datei mit ihrer SHA-256",
+            ),
+        ),
+        (
+            p("Parameters", "Parameter"),
+            "5",
+            p("business day, settings, selection, versions", "Stichtag, Einstellungen, Auswahl, Versionen"),
+        ),
+        (
+            p("Logic", "Logik"),
+            "4, 12",
+            p(
+                "models with their SQL as it was at the run, rules of identity",
+                "Modelle mit ihrem SQL zum Zeitpunkt des Laufs, Regeln der Identität",
+            ),
+        ),
+        (
+            p("Report", "Bericht"),
+            "3, 10",
+            p("published tables, with rows and digests", "veröffentlichte Tabellen mit Zeilen und Prüfsummen"),
+        ),
+        (
+            p("Completeness", "Vollständigkeit"),
+            "7, 8",
+            p("control totals, quarantine, balance of rows", "Kontrollsummen, Quarantäne, Zeilenbilanz"),
+        ),
         (p("Accuracy", "Richtigkeit"), "6", p("checks and their results", "Prüfungen und ihre Ergebnisse")),
     ]
 }
@@ -121,18 +160,21 @@ pub fn general(material: &Material) -> Chapter {
     chapter.text(&format!(
         "{} {}",
         language.pick("Business days are days in the time zone", "Geschäftstage sind Tage in der Zeitzone"),
-        rules.map_or_else(|| "–".to_string(), |r| {
-            let region = &r.project.holidays;
-            let state = region.state.as_ref().map(|s| format!("-{s}")).unwrap_or_default();
-            format!(
-                "{}; {} {}{state}. {} {}.",
-                r.project.time_zone,
-                language.pick("public holidays of", "Feiertage:"),
-                region.country,
-                language.pick("This run stands for the end of", "Dieser Lauf gilt für das Ende des"),
-                language.date(manifest.as_of)
-            )
-        })
+        rules.map_or_else(
+            || "–".to_string(),
+            |r| {
+                let region = &r.project.holidays;
+                let state = region.state.as_ref().map(|s| format!("-{s}")).unwrap_or_default();
+                format!(
+                    "{}; {} {}{state}. {} {}.",
+                    r.project.time_zone,
+                    language.pick("public holidays of", "Feiertage:"),
+                    region.country,
+                    language.pick("This run stands for the end of", "Dieser Lauf gilt für das Ende des"),
+                    language.date(manifest.as_of)
+                )
+            }
+        )
     ));
     chapter
 }
@@ -258,8 +300,7 @@ pub fn operation(material: &Material) -> Chapter {
     ]);
     if let Ok(Rules { project, .. }) = &material.rules {
         chapter.heading(language.pick("Settings", "Einstellungen"));
-        let mut table =
-            Table::new(&[language.pick("Parameter", "Parameter"), language.pick("#value", "#Wert")]);
+        let mut table = Table::new(&[language.pick("Parameter", "Parameter"), language.pick("#value", "#Wert")]);
         table.rows.push(vec!["partitions".into(), project.partitions.to_string()]);
         table.rows.extend(project.settings.iter().map(|(name, value)| vec![format!("${name}"), setting(value)]));
         chapter.table(language.pick("Settings", "Einstellungen"), &table);
@@ -271,7 +312,7 @@ pub fn operation(material: &Material) -> Chapter {
     }
     chapter.heading(language.pick("How a run is operated", "Wie ein Lauf betrieben wird"));
     chapter.list(&[
-        language.pick("A scheduler starts `uramaki run`; there is no other way to change a published table.", "Ein Zeitplaner startet `uramaki run`; anders ändert sich keine veröffentlichte Tabelle.").to_string(),
+        language.pick("A scheduler starts uramaki run; there is no other way to change a published table.", "Ein Zeitplaner startet uramaki run; anders ändert sich keine veröffentlichte Tabelle.").to_string(),
         language.pick("Exit code 0: published. 1: failed, 2: wrong configuration, 3: a check of severity error found rows, 4: another run holds the warehouse. After all but 0, nothing was published.", "Exitcode 0: veröffentlicht. 1: gescheitert, 2: falsche Konfiguration, 3: eine Prüfung der Schwere error fand Zeilen, 4: ein anderer Lauf hält das Warehouse. Außer bei 0 wurde nichts veröffentlicht.").to_string(),
         language.pick("A run that dies is rolled forward or swept by the next one. Two at once: one wins.", "Ein abgebrochener Lauf wird vom nächsten zu Ende gebracht oder weggeräumt. Von zweien zugleich gewinnt einer.").to_string(),
     ]);

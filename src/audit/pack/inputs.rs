@@ -50,7 +50,9 @@ pub fn chapter(material: &Material) -> Chapter {
             number(batch.map(|b| b.rows_read)),
             number(batch.map(|b| b.landed.rows)),
             number(batch.map(|b| b.quarantined.as_ref().map_or(0, |q| q.rows))),
-            batch.and_then(|b| b.control.clone()).unwrap_or_else(|| language.pick("none given", "keine geliefert").into()),
+            batch
+                .and_then(|b| b.control.clone())
+                .unwrap_or_else(|| language.pick("none given", "keine geliefert").into()),
             file.sha256.clone(),
         ]);
     }

@@ -18,8 +18,21 @@ fn line(fields: &[&str]) -> String {
 /// Every file that the run knew, in the order of reading.
 pub fn inputs(manifest: &Manifest) -> String {
     let mut out = line(&[
-        "file", "system", "object", "date", "number", "restatement", "sha256", "bytes", "loaded_in", "batch", "rows_read",
-        "rows_landed", "rows_quarantined", "control_totals", "refused",
+        "file",
+        "system",
+        "object",
+        "date",
+        "number",
+        "restatement",
+        "sha256",
+        "bytes",
+        "loaded_in",
+        "batch",
+        "rows_read",
+        "rows_landed",
+        "rows_quarantined",
+        "control_totals",
+        "refused",
     ]);
     for file in &manifest.files {
         let batch = file.batch.as_ref().and_then(|id| manifest.batches.get(id));

@@ -103,9 +103,16 @@ fn rules(sources: &Sources) -> Result<Rules> {
         }
         std::fs::write(target, bytes)?;
     }
-    let project = config::load(folder.path(), &Overrides::default())?;
-    let graph = compile::graph(&project)?;
-    Ok(Rules { project, graph })
+    let rules = config::load(folder.path(), &Overrides::default()).and_then(|project| {
+        let graph = compile::graph(&project)?;
+        Ok(Rules { project, graph })
+    });
+    // The folder's name is another one each time, and says nothing.
+    let shown = folder.path().display().to_string();
+    rules.map_err(|mut error| {
+        error.findings.iter_mut().for_each(|f| f.message = f.message.replace(&shown, "the project's folder"));
+        error
+    })
 }
 
 /// Rules that people write, and that hold no person: models, contracts, settings. Decisions and labels name records.

@@ -69,7 +69,8 @@ impl Chapter {
     }
 
     pub fn source(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<pre tabindex=\"0\" class=\"source\"><code>{}</code></pre>", escaped(text.trim_end()));
+        let _ =
+            writeln!(self.body, "<pre tabindex=\"0\" class=\"source\"><code>{}</code></pre>", escaped(text.trim_end()));
     }
 
     /// HTML as it is.
@@ -110,10 +111,17 @@ pub fn html(material: &Material) -> String {
     chapters.push(proof::chapter(material));
     chapters.push(proof::signing(material));
     chapters.push(models::chapter(material));
-    let contents: Vec<(&str, &str)> = chapters.iter().map(|c| (c.id, c.title.as_str())).collect();
+    let titles: Vec<(&str, String)> =
+        chapters.iter().enumerate().map(|(at, c)| (c.id, format!("{}\u{a0}{}", at + 1, c.title))).collect();
+    let contents: Vec<(&str, &str)> = titles.iter().map(|(id, title)| (*id, title.as_str())).collect();
     let (run, digest) = (manifest.run, &material.now.sha256);
     let run_word = language.pick("Run", "Lauf");
-    let over = format!("{} · {run_word} {run} · {} {}", manifest.project.name, language.pick("as of", "Stand"), language.date(manifest.as_of));
+    let over = format!(
+        "{} · {run_word} {run} · {} {}",
+        manifest.project.name,
+        language.pick("as of", "Stand"),
+        language.date(manifest.as_of)
+    );
     // Names are identifiers and digests are hexadecimal: nothing here ends a text of CSS.
     let style = format!(
         "{STYLE}@page {{ @top-left {{ content: \"{} · {run_word} {run}\"; }} @top-right {{ content: \"SHA-256 {}…\"; }} }}\n",

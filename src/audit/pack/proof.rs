@@ -23,7 +23,10 @@ pub fn chapter(material: &Material) -> Chapter {
         (language.pick("its SHA-256", "seine SHA-256"), digest.clone()),
         (
             language.pick("Manifest before", "Manifest davor"),
-            manifest.previous.clone().unwrap_or_else(|| language.pick("none: the first run", "keines: der erste Lauf").into()),
+            manifest
+                .previous
+                .clone()
+                .unwrap_or_else(|| language.pick("none: the first run", "keines: der erste Lauf").into()),
         ),
     ]);
     chapter.list(&[
@@ -46,10 +49,7 @@ pub fn chapter(material: &Material) -> Chapter {
         "Im Ordner des Warehouse, mit files.sha256 aus dieser Mappe:",
     ));
     let previous = match &manifest.previous {
-        Some(previous) => format!(
-            "\nsha256sum _runs/{}.json\n# {previous}",
-            run - 1
-        ),
+        Some(previous) => format!("\nsha256sum _runs/{}.json\n# {previous}", run - 1),
         None => String::new(),
     };
     chapter.commands(
@@ -108,7 +108,7 @@ pub fn signing(material: &Material) -> Chapter {
         ("Samples traced to their source", "Stichproben bis zur Quelle verfolgt"),
     ];
     let mut out = format!(
-        "<table class=\"sheet\"><caption>{}</caption><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>\n",
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table class=\"sheet\"><caption>{0}</caption><thead><tr><th scope=\"col\">{1}</th><th scope=\"col\">{2}</th><th scope=\"col\">{3}</th><th scope=\"col\">{4}</th></tr></thead><tbody>\n",
         language.pick("Points of the sign-off", "Punkte der Prüfung"),
         language.pick("Point", "Punkt"),
         language.pick("in order", "in Ordnung"),
@@ -122,7 +122,7 @@ pub fn signing(material: &Material) -> Chapter {
             escaped(language.pick(en, de))
         );
     }
-    out.push_str("</tbody></table>\n<div class=\"lines\">\n");
+    out.push_str("</tbody></table></div>\n<div class=\"lines\">\n");
     let _ = writeln!(out, "<p class=\"write tall\">{}</p>", language.pick("Findings", "Feststellungen"));
     for (en, de) in [
         ("Auditor (name)", "Prüfer (Name)"),

@@ -56,7 +56,9 @@ fn of_pipeline(chapter: &mut Chapter, pipeline: &Pipeline, language: Language) {
         for column in &object.contract.columns {
             let mut rules = Vec::new();
             match (column.required, &column.unless) {
-                (true, Some(unless)) => rules.push(format!("{} {unless}", language.pick("required unless", "Pflicht, außer bei"))),
+                (true, Some(unless)) => {
+                    rules.push(format!("{} {unless}", language.pick("required unless", "Pflicht, außer bei")))
+                }
                 (true, None) => rules.push(language.pick("required", "Pflicht").to_string()),
                 _ => {}
             }
@@ -100,7 +102,12 @@ fn facts(object: &Object, language: Language) -> Vec<(&'static str, String)> {
         Encoding::Iso88591 => "ISO-8859-1",
     };
     let format = match &contract.format {
-        Format::Csv { delimiter, encoding } => format!("CSV, {}, `{}`", encoded(encoding), char::from(*delimiter)),
+        Format::Csv { delimiter, encoding } => format!(
+            "CSV, {}, {} {}",
+            encoded(encoding),
+            p("fields parted by", "Felder getrennt durch"),
+            char::from(*delimiter)
+        ),
         Format::Jsonl { encoding } => format!("JSON Lines, {}", encoded(encoding)),
         Format::Parquet => "Parquet".to_string(),
     };
@@ -108,7 +115,9 @@ fn facts(object: &Object, language: Language) -> Vec<(&'static str, String)> {
         .columns
         .iter()
         .filter_map(|c| match &c.kind {
-            ColumnType::Timestamp { format: TimeFormat::Iso { zone } | TimeFormat::Pattern { zone, .. } } => Some(zone.as_str()),
+            ColumnType::Timestamp { format: TimeFormat::Iso { zone } | TimeFormat::Pattern { zone, .. } } => {
+                Some(zone.as_str())
+            }
             ColumnType::Timestamp { format: TimeFormat::EpochSeconds } => Some("UTC"),
             _ => None,
         })
@@ -128,7 +137,9 @@ fn facts(object: &Object, language: Language) -> Vec<(&'static str, String)> {
     }
     read.push(match object.on_refused {
         OnRefused::Fail => p("a refused file ends the run", "eine abgewiesene Datei beendet den Lauf"),
-        OnRefused::Skip => p("a refused file is left out, with a warning", "eine abgewiesene Datei bleibt mit Warnung außen vor"),
+        OnRefused::Skip => {
+            p("a refused file is left out, with a warning", "eine abgewiesene Datei bleibt mit Warnung außen vor")
+        }
     });
     read.push(match object.archive {
         true => p("bytes are archived as received", "Bytes werden archiviert, wie sie kamen"),
@@ -136,13 +147,22 @@ fn facts(object: &Object, language: Language) -> Vec<(&'static str, String)> {
     });
     let days = |n: Option<u64>| n.map_or("–".to_string(), |n| n.to_string());
     let freshness = object.freshness.map(|f| {
-        format!("{} {}, {} {}", p("warning after days:", "Warnung nach Tagen:"), days(f.warn_after_days), p("error after days:", "Fehler nach Tagen:"), days(f.error_after_days))
+        format!(
+            "{} {}, {} {}",
+            p("warning after days:", "Warnung nach Tagen:"),
+            days(f.warn_after_days),
+            p("error after days:", "Fehler nach Tagen:"),
+            days(f.error_after_days)
+        )
     });
     vec![
         (p("Format", "Format"), format),
         (p("Key", "Schlüssel"), contract.key.join(", ")),
         (p("Newest version", "Neueste Fassung"), newest),
-        (p("Times without a zone are of", "Zeiten ohne Zone gelten in"), zones.into_iter().collect::<Vec<_>>().join(", ")),
+        (
+            p("Times without a zone are of", "Zeiten ohne Zone gelten in"),
+            zones.into_iter().collect::<Vec<_>>().join(", "),
+        ),
         (
             p("Drift ends the run", "Schwelle für Abweichungen"),
             format!(
@@ -160,7 +180,9 @@ fn facts(object: &Object, language: Language) -> Vec<(&'static str, String)> {
 
 fn identity(chapter: &mut Chapter, project: &Project, material: &Material) {
     let language = material.language;
-    chapter.heading(language.pick("Identity: which records are one customer", "Identität: welche Datensätze ein Kunde sind"));
+    chapter.heading(
+        language.pick("Identity: which records are one customer", "Identität: welche Datensätze ein Kunde sind"),
+    );
     let config = &project.identity;
     chapter.text(match config.mode {
         IdentityMode::Exact => language.pick(
@@ -174,13 +196,22 @@ fn identity(chapter: &mut Chapter, project: &Project, material: &Material) {
     });
     chapter.facts(&[
         (
-            language.pick("A value links nobody if held by more records than", "Ein Wert verbindet niemanden ab mehr Datensätzen als"),
+            language.pick(
+                "A value links nobody if held by more records than",
+                "Ein Wert verbindet niemanden ab mehr Datensätzen als",
+            ),
             config.max_holders.to_string(),
         ),
-        (language.pick("Draws for low and high figures", "Ziehungen für untere und obere Werte"), config.draws.to_string()),
-        (language.pick("Country of phone numbers without one", "Land von Telefonnummern ohne Vorwahl"), project.default_country.clone()),
+        (
+            language.pick("Draws for low and high figures", "Ziehungen für untere und obere Werte"),
+            config.draws.to_string(),
+        ),
+        (
+            language.pick("Country of phone numbers without one", "Land von Telefonnummern ohne Vorwahl"),
+            project.default_country.clone(),
+        ),
         (language.pick("Decisions by people", "Entscheidungen von Menschen"), project.decisions.len().to_string()),
-        (language.pick("Labels", "Etiketten"), project.labels.len().to_string()),
+        (language.pick("Labels (who is who)", "Labels (wer ist wer)"), project.labels.len().to_string()),
     ]);
     if let Some(text) = text(&material.sources, LINKAGE_FILE) {
         chapter.source(text);
@@ -195,8 +226,16 @@ fn identity(chapter: &mut Chapter, project: &Project, material: &Material) {
         let Some(person) = &object.person else { continue };
         let mut columns: Vec<String> = person.name.clone();
         let named = [
-            &person.given_name, &person.family_name, &person.organisation, &person.email, &person.phone,
-            &person.date_of_birth, &person.street, &person.postcode, &person.city, &person.country,
+            &person.given_name,
+            &person.family_name,
+            &person.organisation,
+            &person.email,
+            &person.phone,
+            &person.date_of_birth,
+            &person.street,
+            &person.postcode,
+            &person.city,
+            &person.country,
         ];
         columns.extend(named.into_iter().flatten().cloned());
         columns.extend(person.identifier.iter().map(|i| i.column.clone()));
@@ -223,7 +262,7 @@ fn files(chapter: &mut Chapter, material: &Material) {
     chapter.heading(language.pick("Files of the project at this run", "Dateien des Projekts bei diesem Lauf"));
     chapter.text(language.pick(
         "The bytes lie in _runs/files/ of the warehouse, under their digests. Files that may name persons (decisions, labels, models of identity) are named here and not shown.",
-        "Die Bytes liegen in _runs/files/ des Warehouse unter ihrer Prüfsumme. Dateien, die Personen nennen können (Entscheidungen, Etiketten, Modelle der Identität), sind hier genannt und nicht gezeigt.",
+        "Die Bytes liegen in _runs/files/ des Warehouse unter ihrer Prüfsumme. Dateien, die Personen nennen können (Entscheidungen, Labels, Modelle der Identität), sind hier genannt und nicht gezeigt.",
     ));
     let mut table = Table::new(&[
         language.pick("File", "Datei"),

@@ -26,7 +26,8 @@ pub fn receiver(
 ) -> Option<OpenLineage> {
     let namespace = yaml.namespace.clone().unwrap_or_else(|| project.to_string());
     if namespace.trim().is_empty() {
-        findings.push(at.child("namespace").says("`namespace` is empty", "name it, or leave it out: the project's name"));
+        findings
+            .push(at.child("namespace").says("`namespace` is empty", "name it, or leave it out: the project's name"));
     }
     let token = token(root, at, &yaml, findings);
     let receiver = match (yaml.file, yaml.url) {

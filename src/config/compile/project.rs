@@ -80,9 +80,9 @@ pub fn project(
     let warehouse = location(root, &at.child("warehouse"), &yaml.warehouse, overrides.warehouse.as_deref(), findings);
     let kept = [("drop folder", drop.as_str()), ("warehouse", warehouse.as_str())];
     let sinks = super::sink::sinks(root, &at.child("sinks"), yaml.sinks.0, &kept, findings);
-    let openlineage = yaml
-        .openlineage
-        .and_then(|typed| super::openlineage::receiver(root, &at.child("openlineage"), typed, &yaml.name, &kept, findings));
+    let openlineage = yaml.openlineage.and_then(|typed| {
+        super::openlineage::receiver(root, &at.child("openlineage"), typed, &yaml.name, &kept, findings)
+    });
     Some(Settled {
         name: yaml.name,
         description: yaml.description,
