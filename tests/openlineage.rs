@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -274,11 +274,9 @@ fn a_server_that_is_down_refuses_or_hangs_costs_a_warning() {
     drop(deaf);
 }
 
-/// Every model and every kind of facet: the sample.
-#[test]
-fn the_sample_is_read_by_the_official_client() {
-    let folder = folder();
-    let root = folder.path().join("project");
+/// The sample in a folder of its own, that tells of its runs.
+fn sample(folder: &Path) -> PathBuf {
+    let root = folder.join("project");
     for part in ["pipelines", "sql"] {
         common::copy_folder(&repository().join(part), &root.join(part));
     }
@@ -286,6 +284,32 @@ fn the_sample_is_read_by_the_official_client() {
     let yaml = std::fs::read_to_string(repository().join("uramaki.yaml")).expect("the project file");
     let yaml = yaml.replace("drop: testdata/drop", "drop: drop") + TO_FILE;
     common::write(&root.join("uramaki.yaml"), yaml.as_bytes());
+    root
+}
+
+#[test]
+fn an_interrupted_run_is_told_as_aborted() {
+    let folder = folder();
+    let root = sample(folder.path());
+    let mut command = command(&root);
+    let mut run = command.arg("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let began = Instant::now();
+    while !root.join("lineage/events.jsonl").exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no START");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("a signal");
+    assert_eq!(run.wait().expect("its end").code(), Some(130));
+    let told = events(&root);
+    assert_in_order(&told);
+    assert_eq!(told.iter().map(|e| word(e, "/eventType")).collect::<Vec<_>>(), ["START", "ABORT"]);
+}
+
+/// Every model and every kind of facet: the sample.
+#[test]
+fn the_sample_is_read_by_the_official_client() {
+    let folder = folder();
+    let root = sample(folder.path());
     common::uramaki(&root, &["run"]).expect(0);
     let told = events(&root);
     assert_in_order(&told);
