@@ -192,8 +192,11 @@ fn a_failed_run_is_told_without_a_person() {
     }
 }
 
-/// Answers POST requests with this status and keeps what came: (header, body).
-fn server(status: &'static str) -> (u16, Arc<Mutex<Vec<(String, Value)>>>) {
+/// A request: its head and its body.
+type Received = (String, Value);
+
+/// Answers POST requests with this status, and keeps what came.
+fn server(status: &'static str) -> (u16, Arc<Mutex<Vec<Received>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let kept = Arc::new(Mutex::new(Vec::new()));
@@ -207,7 +210,7 @@ fn server(status: &'static str) -> (u16, Arc<Mutex<Vec<(String, Value)>>>) {
     (port, kept)
 }
 
-fn answer(stream: TcpStream, status: &str, keep: &Mutex<Vec<(String, Value)>>) {
+fn answer(stream: TcpStream, status: &str, keep: &Mutex<Vec<Received>>) {
     let mut writer = stream.try_clone().expect("the other direction");
     let mut reader = BufReader::new(stream);
     loop {
@@ -267,8 +270,8 @@ fn a_server_that_is_down_refuses_or_hangs_costs_a_warning() {
         let ran = project.run().expect(0);
         let took = began.elapsed();
         assert!(ran.stdout.contains("run 1 of small"), "{}", ran.stdout);
-        let warning = format!("warning: the run is committed, but its OpenLineage events were not all delivered: ");
-        assert!(ran.stderr.contains(&warning) && ran.stderr.contains(said), "{}", ran.stderr);
+        let warning = "warning: the run is committed, but its OpenLineage events were not all delivered: ";
+        assert!(ran.stderr.contains(warning) && ran.stderr.contains(said), "{}", ran.stderr);
         assert!(took < Duration::from_secs(most), "{took:?}");
     }
     drop(deaf);
