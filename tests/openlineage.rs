@@ -225,7 +225,10 @@ fn answer(stream: TcpStream, status: &str, keep: &Mutex<Vec<Received>>) {
         let mut body = vec![0; length.and_then(|n| n.parse().ok()).expect("a length")];
         reader.read_exact(&mut body).expect("a body");
         keep.lock().expect("the list").push((head, serde_json::from_slice(&body).expect("JSON")));
-        write!(writer, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").expect("an answer");
+        // Who has heard a refusal hangs up.
+        if write!(writer, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").is_err() {
+            return;
+        }
     }
 }
 
@@ -262,8 +265,11 @@ fn a_server_that_is_down_refuses_or_hangs_costs_a_warning() {
     // Takes connections and never answers.
     let deaf = TcpListener::bind("127.0.0.1:0").expect("a port");
     let deaf_port = deaf.local_addr().expect("an address").port();
-    for (port, said, most) in
-        [(free(), "cannot be reached", 6), (refusing, "401 Unauthorized", 6), (deaf_port, "10 seconds", 15)]
+    let began = Instant::now();
+    small("").run().expect(0);
+    let most = 4 * began.elapsed() + Duration::from_secs(5);
+    for (port, said, patience) in
+        [(free(), "cannot be reached", 0), (refusing, "401 Unauthorized", 0), (deaf_port, "10 seconds", 10)]
     {
         let project = small(&format!("openlineage: {{url: \"http://127.0.0.1:{port}/api/v1/lineage\"}}\n"));
         let began = Instant::now();
@@ -272,7 +278,8 @@ fn a_server_that_is_down_refuses_or_hangs_costs_a_warning() {
         assert!(ran.stdout.contains("run 1 of small"), "{}", ran.stdout);
         let warning = "warning: the run is committed, but its OpenLineage events were not all delivered: ";
         assert!(ran.stderr.contains(warning) && ran.stderr.contains(said), "{}", ran.stderr);
-        assert!(took < Duration::from_secs(most), "{took:?}");
+        // As long as it waits, and what a run takes on a busy machine.
+        assert!(took < Duration::from_secs(patience) + most, "{took:?}, of {most:?}");
     }
     drop(deaf);
 }
