@@ -14,6 +14,7 @@ pub mod error;
 pub mod generate;
 pub mod identity;
 pub mod landing;
+pub mod lineage_events;
 pub mod manifest;
 pub mod models;
 pub mod output;

@@ -32,6 +32,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sinks", "sources", "store",
         ],
     ),
+    // Tells who wants to know what a run did.
+    ("lineage_events", &["checks", "config", "contract", "manifest", "models", "runs"]),
     // What the pages have in common.
     ("pages", &["output"]),
     // Read what runs have committed.
@@ -61,6 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
             "generate",
             "identity",
+            "lineage_events",
             "manifest",
             "models",
             "output",

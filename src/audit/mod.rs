@@ -2,6 +2,7 @@
 //!
 //! It reads what runs have committed, and trusts nothing that it can compute.
 
+pub mod pack;
 pub mod rules;
 pub mod trace;
 pub mod why_not;

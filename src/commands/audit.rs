@@ -1,5 +1,7 @@
 //! `uramaki audit`: what an auditor asks.
 
+mod pack;
+
 use super::{cores, with_runtime};
 use crate::audit::trace::{self, Question};
 use crate::audit::why_not;
@@ -38,6 +40,9 @@ pub fn audit(args: AuditArgs, global: &Global) -> Result<()> {
                 Told::Json => super::print(&super::pretty(&told)?),
             }
         }),
+        AuditVerb::Pack { run, lang, output, since } => {
+            with_runtime(cores(), pack::pack(&super::project(global)?, run, lang, output, since))
+        }
         _ => Err(Error::failed("not there yet")),
     }
 }

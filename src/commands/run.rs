@@ -5,23 +5,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::publish;
 use crate::cli::RunArgs;
 use crate::config::{self, Project};
 use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::lineage_events::{Ending, Events};
 use crate::output::{self, Narrator, thousands};
 use crate::runs::run::{self, Ended, Report, Request};
 
 pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &Narrator) -> Result<()> {
-    let request = Request {
+    let mut request = Request {
         as_of: args.plan.as_of,
         select: args.plan.select.clone(),
         full_refresh: args.plan.full_refresh,
         threads,
         memory: memory(project, args)?,
         is_committing: Arc::default(),
+        begun: None,
     };
+    let mut events = Events::of(project);
+    let (told, mut begun) = mpsc::unbounded_channel();
+    if events.is_some() {
+        request.begun = Some(told);
+    }
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stopped = |kind, word: &str| {
@@ -33,18 +41,43 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
     let mut work = std::pin::pin!(run::run(project, &request, narrator));
     let ended = loop {
         let (kind, word) = tokio::select! {
-            ended = &mut work => break ended?,
+            // What is told first is heard first.
+            biased;
+            Some(begun) = begun.recv() => {
+                events.iter_mut().for_each(|events| events.began(begun.clone()));
+                continue;
+            }
+            ended = &mut work => break ended,
             _ = interrupt.recv() => (Kind::Interrupted, "interrupted"),
             _ = terminate.recv() => (Kind::Terminated, "terminated"),
         };
         if !request.is_committing.load(Ordering::SeqCst) {
+            tell(&mut events, project, Ending::Stopped, narrator).await;
             return stopped(kind, word);
         }
         narrator.say(&format!("{word}, but the run is being published: it goes on to its end"));
     };
-    // The commit stands, whatever becomes of the sinks. What is interrupted here is caught up by the next run.
+    while let Ok(begun) = begun.try_recv() {
+        events.iter_mut().for_each(|events| events.began(begun.clone()));
+    }
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            tell(&mut events, project, Ending::Failed(&error), narrator).await;
+            return Err(error);
+        }
+    };
+    let ending = match &ended {
+        Ended::Published(report) => Ending::Published(&report.manifest),
+        Ended::Unchanged { .. } => Ending::Unchanged,
+    };
+    // The commit stands, whatever becomes of the sinks and of who listens. What is interrupted here is caught up by the next run.
+    let after = async {
+        let told = tell(&mut events, project, ending, narrator);
+        tokio::join!(publish::after_run(project, narrator), told).0
+    };
     let sinks = tokio::select! {
-        lines = publish::after_run(project, narrator) => lines,
+        lines = after => lines,
         _ = interrupt.recv() => return sinks_stopped(Kind::Interrupted, "interrupted"),
         _ = terminate.recv() => return sinks_stopped(Kind::Terminated, "terminated"),
     };
@@ -72,6 +105,18 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
             }
             super::print(&summary(project, &report, &sinks))
         }
+    }
+}
+
+/// Hands the last events over; who listens has no say in how the run ends.
+async fn tell(events: &mut Option<Events>, project: &Project, ending: Ending<'_>, narrator: &Narrator) {
+    let Some(events) = events else { return };
+    let how = match ending {
+        Ending::Published(_) => "the run is committed, but its OpenLineage events were not all delivered",
+        _ => "the OpenLineage events of this run were not all delivered",
+    };
+    for said in events.ended(project, ending).await {
+        narrator.warn(&format!("{how}: {said}"));
     }
 }
 

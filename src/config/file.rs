@@ -82,6 +82,8 @@ pub struct ProjectYaml {
     /// Where the marts are written besides the warehouse, for programs that do not read Delta tables: files, or a database. By name.
     #[serde(default)]
     pub sinks: Ordered<SinkYaml>,
+    /// Where a run tells what it reads and writes, as OpenLineage events. Left out: nowhere.
+    pub openlineage: Option<OpenLineageYaml>,
     /// Into how many parts the engine cuts its work. Part of the project, never of the machine: results must not depend on it. Default: 4.
     #[schemars(range(min = 1, max = 256))]
     pub partitions: Option<usize>,
@@ -151,6 +153,22 @@ pub struct SinkYaml {
     pub schema: Option<String>,
     /// postgres: a role that may read the tables. It is made where there is none. Default: nobody but the owner.
     pub reader: Option<String>,
+}
+
+/// The receiver of a run's OpenLineage events: a file or a server, one of them.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLineageYaml {
+    /// A file in the project's folder; events are added to it as JSON lines.
+    pub file: Option<String>,
+    /// The server's address for events: `https://marquez.example/api/v1/lineage`.
+    pub url: Option<String>,
+    /// With `url`: the environment variable that holds the server's token.
+    pub token_env: Option<String>,
+    /// With `url`: the file that holds the server's token, relative to the project.
+    pub token_file: Option<String>,
+    /// The namespace of the jobs. Default: the project's name.
+    pub namespace: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]

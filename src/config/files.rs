@@ -46,20 +46,31 @@ impl Files {
 }
 
 impl ProjectFile {
-    /// The digest of what tables are made from: of uramaki.yaml all but its sinks, of any other file all of it.
+    /// The digest of what tables are made from: of uramaki.yaml all but its sinks and the receiver of its events, of any other file all of it.
     pub fn sha256_without_sinks(&self) -> String {
         let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
-        match (self.path == PROJECT_FILE).then(|| without_sinks(text)).flatten() {
+        match (self.path == PROJECT_FILE).then(|| without_ways_out(text)).flatten() {
             Some(rest) => hex(&Sha256::digest(rest.as_bytes())),
             None => self.sha256.clone(),
         }
     }
 }
 
-/// The text without its block `sinks:` and the blank lines and comments right before it; None where there is no such block.
-fn without_sinks(text: &str) -> Option<String> {
+/// What of uramaki.yaml says only where else a run tells its results.
+const WAYS_OUT: [&str; 2] = ["sinks:", "openlineage:"];
+
+/// The text without these blocks; None where there is none of them.
+fn without_ways_out(text: &str) -> Option<String> {
+    WAYS_OUT.into_iter().fold(None, |rest, key| {
+        let without = without_block(rest.as_deref().unwrap_or(text), key);
+        without.or(rest)
+    })
+}
+
+/// The text without the block of a key and the blank lines and comments right before it; None where there is no such block.
+fn without_block(text: &str, key: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let begins = lines.iter().position(|line| line.starts_with("sinks:"))?;
+    let begins = lines.iter().position(|line| line.starts_with(key))?;
     // A key of a mapping's top level stands at the line's beginning, and only such a line ends a block.
     let is_inside = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t', '#']);
     let ends = begins + 1 + lines[begins + 1..].iter().take_while(|line| is_inside(line)).count();
@@ -162,15 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sinks_are_no_part_of_what_tables_are_made_from() {
+    fn ways_out_are_no_part_of_what_tables_are_made_from() {
         let plain = "name: x\nsettings:\n  # days\n  a: 1\n";
-        assert_eq!(without_sinks(plain), None);
+        assert_eq!(without_ways_out(plain), None);
         for with in [
             format!("{plain}sinks:\n  csv: {{kind: csv, folder: out}}\n"),
             format!("{plain}\n# Ways out.\nsinks:\n\n  # one\n  csv:\n    kind: csv\n"),
             plain.replace("settings:", "sinks:\n  csv: {kind: csv}\nsettings:"),
+            format!("{plain}# Who listens.\nopenlineage:\n  url: https://example.org\n"),
+            format!("{plain}openlineage: {{file: events.jsonl}}\nsinks:\n  csv: {{kind: csv}}\n"),
         ] {
-            assert_eq!(without_sinks(&with).as_deref(), Some(plain), "{with}");
+            assert_eq!(without_ways_out(&with).as_deref(), Some(plain), "{with}");
         }
     }
 }

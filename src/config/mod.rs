@@ -101,6 +101,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
             identity: settled.identity,
             settings: settled.settings,
             sinks: settled.sinks,
+            openlineage: settled.openlineage,
             partitions: settled.partitions,
             memory: settled.memory,
             threads: settled.threads,

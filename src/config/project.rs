@@ -29,6 +29,8 @@ pub struct Project {
     pub settings: BTreeMap<String, SettingValue>,
     /// As in the file.
     pub sinks: Vec<Sink>,
+    /// Where a run tells what it reads and writes; None: nowhere.
+    pub openlineage: Option<OpenLineage>,
     /// A constant of the project: results do not depend on the machine.
     pub partitions: usize,
     /// Bytes.
@@ -150,6 +152,25 @@ impl SinkKind {
 pub enum Formulas {
     Neutralise,
     Keep,
+}
+
+/// The receiver of a run's OpenLineage events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLineage {
+    /// Of the jobs.
+    pub namespace: String,
+    pub receiver: Receiver,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receiver {
+    /// Relative to the root, without `..`.
+    File(PathBuf),
+    Server {
+        /// http or https, without user name and password.
+        url: url::Url,
+        token: Option<Secret>,
+    },
 }
 
 /// Where a secret is to be found; never the secret itself.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use chrono::{NaiveDate, Utc};
-use tokio::sync::Semaphore;
+use chrono::{DateTime, NaiveDate, Utc};
+use tokio::sync::{Semaphore, mpsc};
 
 use super::build::{self, Site, Yield};
 use super::commit::{self, Prepared};
@@ -41,6 +41,19 @@ pub struct Request {
     pub memory: usize,
     /// Set before the manifest is written: from there on the run is not to be stopped, since it may be published.
     pub is_committing: Arc<AtomicBool>,
+    /// Is told when the run begins to work; a run that finds nothing to do tells nothing.
+    pub begun: Option<mpsc::UnboundedSender<Begun>>,
+}
+
+/// A run that begins to work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    pub run: u64,
+    pub as_of: NaiveDate,
+    /// As the manifest will say.
+    pub started_at: String,
+    /// The business day that the run stands for: from, to.
+    pub day: (DateTime<Utc>, DateTime<Utc>),
 }
 
 /// How a run ended, if it did not fail.
@@ -122,6 +135,16 @@ async fn run_locked(
     let number = before.map_or(1, |m| m.run + 1);
     let scratch = Scratch::create(&warehouse)?;
     commit::mark(&warehouse, number).await?;
+    if let Some(begun) = &request.begun {
+        let starts = plan::end_of_day(project, intake.as_of.pred_opt().unwrap_or(intake.as_of))?;
+        // Who asked may have gone: that is no matter of the run.
+        let _ = begun.send(Begun {
+            run: number,
+            as_of: intake.as_of,
+            started_at: started_at.clone(),
+            day: (starts, intake.as_of_instant),
+        });
+    }
     let result =
         work(project, request, narrator, &warehouse, &drop, intake, graph, last, number, &scratch, clock, started_at)
             .await;

@@ -3,6 +3,7 @@
 mod column;
 mod metric;
 mod model;
+mod openlineage;
 mod pipeline;
 mod project;
 mod sink;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{At, IDENTIFIER_HINT, is_identifier, not_blank};
 use crate::config::file::{IdentityModeYaml, ProjectYaml};
-use crate::config::project::{IdentityConfig, IdentityMode, Region, SettingValue, Sink};
+use crate::config::project::{IdentityConfig, IdentityMode, OpenLineage, Region, SettingValue, Sink};
 use crate::config::yaml::Document;
 use crate::config::{Overrides, suggest};
 use crate::error::Diagnostic;
@@ -36,6 +36,7 @@ pub struct Settled {
     pub identity: IdentityConfig,
     pub settings: BTreeMap<String, SettingValue>,
     pub sinks: Vec<Sink>,
+    pub openlineage: Option<OpenLineage>,
     pub partitions: usize,
     pub memory: Option<u64>,
     pub threads: Option<usize>,
@@ -79,6 +80,9 @@ pub fn project(
     let warehouse = location(root, &at.child("warehouse"), &yaml.warehouse, overrides.warehouse.as_deref(), findings);
     let kept = [("drop folder", drop.as_str()), ("warehouse", warehouse.as_str())];
     let sinks = super::sink::sinks(root, &at.child("sinks"), yaml.sinks.0, &kept, findings);
+    let openlineage = yaml.openlineage.and_then(|typed| {
+        super::openlineage::receiver(root, &at.child("openlineage"), typed, &yaml.name, &kept, findings)
+    });
     Some(Settled {
         name: yaml.name,
         description: yaml.description,
@@ -97,6 +101,7 @@ pub fn project(
         },
         settings,
         sinks,
+        openlineage,
         partitions: yaml.partitions.unwrap_or(DEFAULT_PARTITIONS),
         memory,
         threads: yaml.threads,

@@ -148,7 +148,7 @@ fn folder(root: &Path, at: &At<'_>, typed: &str, kept: &[(&str, &str)], findings
     folder
 }
 
-fn is_inside(inner: &str, outer: &str) -> bool {
+pub fn is_inside(inner: &str, outer: &str) -> bool {
     let outer = outer.trim_end_matches('/');
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
