@@ -1,6 +1,7 @@
 //! The verbs. Each takes what was typed and returns success or an error with its exit code; data goes to stdout.
 
 mod audit;
+mod audit_replay;
 mod check;
 mod docs;
 mod generate;
