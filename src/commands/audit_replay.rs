@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::{cores, narrator, pretty, print, project, run, with_pool, with_runtime};
 use crate::audit::diff::{self as split, told};
 use crate::audit::{bundle as archive, reproduce as again};
 use crate::cli::{Effort, Global, Told};
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::output::{self, counted};
 use crate::store::Store;
 
@@ -31,7 +33,7 @@ pub fn reproduce(
     };
     let narrator = narrator(global);
     let request = again::Request { run: number, into: into.as_deref(), threads, memory, scratch: &work };
-    let made = with_runtime(threads, again::reproduce(&store, &request, &narrator))?;
+    let made = with_runtime(threads, interruptible(again::reproduce(&store, &request, &narrator)))?;
     let mut lines = vec![format!(
         "identical: {} of run {} made again, byte for byte",
         counted(made.tables as u64, "table"),
@@ -50,7 +52,7 @@ pub fn reproduce(
 pub fn bundle(number: u64, output: Option<PathBuf>, with_tables: bool, global: &Global) -> Result<()> {
     let store = warehouse(global)?;
     let output = output.unwrap_or_else(|| PathBuf::from(format!("run-{number}.tar")));
-    let made = with_runtime(cores(), archive::bundle(&store, number, &output, with_tables))?;
+    let made = with_runtime(cores(), interruptible(archive::bundle(&store, number, &output, with_tables)))?;
     print(&format!(
         "{}: {}, {}\nit holds personal data; to make the run again: uramaki audit reproduce {number} --bundle {}",
         output.display(),
@@ -65,10 +67,21 @@ pub fn diff(from: u64, to: u64, format: Told, effort: &Effort, global: &Global) 
     let store = warehouse(global)?;
     let scratch = tempfile::tempdir()?;
     let request = split::Request { from, to, threads, memory, scratch: scratch.path() };
-    let found = with_runtime(threads, split::diff(&store, &request, &narrator(global)))?;
+    let found = with_runtime(threads, interruptible(split::diff(&store, &request, &narrator(global))))?;
     match format {
         Told::Text => print(&told::text(&found)),
         Told::Json => print(&pretty(&told::json(&found))?),
+    }
+}
+
+/// Scratch files hold personal data: they go also when somebody stops the work.
+async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stopped = |kind, word: &str| Err(Error::new(kind, Diagnostic::new(format!("{word}; nothing was kept"))));
+    tokio::select! {
+        done = work => done,
+        _ = interrupt.recv() => stopped(Kind::Interrupted, "interrupted"),
+        _ = terminate.recv() => stopped(Kind::Terminated, "terminated"),
     }
 }
 
