@@ -19,8 +19,7 @@ use crate::models::graph::{Graph, IDENTITY_TABLES};
 use crate::output::{Narrator, counted};
 use crate::runs::make::{self, Clock, Effort, Inputs, Made};
 use crate::runs::resolve::Customers;
-use crate::runs::{plan, verdict};
-use crate::sources::drop::Found;
+use crate::runs::{intake, plan, verdict};
 use crate::store::Store;
 
 /// They tell of the loading itself: each run writes on in what the run before left.
@@ -285,7 +284,7 @@ async fn land_one(
     batch: &BatchRecord,
     folder: &Path,
 ) -> Result<Option<Diagnostic>> {
-    let found = found(file);
+    let found = intake::as_found(file);
     let path = batch.archive.clone().unwrap_or_default();
     let at = |message: String| Some(Diagnostic::new(message).at(path.clone(), None));
     // A file that is not there is named by its place in the archive.
@@ -323,24 +322,6 @@ fn other_source(file: &FileRecord, batch: &BatchRecord, found: &str) -> String {
         "the archive of {} holds other bytes: their SHA-256 is {found}, the manifest says {}",
         file.name, batch.source
     )
-}
-
-/// The file as it was found.
-fn found(file: &FileRecord) -> Found {
-    let end = file.name.rsplit_once('.').map_or("", |(_, end)| end);
-    Found {
-        name: file.name.clone(),
-        system: file.system.clone(),
-        object: file.object.clone(),
-        date: file.date,
-        number: file.number,
-        format: String::new(),
-        compression: matches!(end, "gz" | "zst").then(|| end.to_string()),
-        bytes: file.bytes,
-        modified: file.modified,
-        e_tag: file.e_tag.clone(),
-        control: None,
-    }
 }
 
 /// Of a partial run: the tables that it left as they were, with the run that made them. Their digests are checked, since others are built from them.
