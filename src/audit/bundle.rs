@@ -161,7 +161,7 @@ fn readme(run: &Manifest, before: Option<&Manifest>, with_tables: bool) -> Strin
          \n\
          It holds personal data. Keep it as you would keep the source systems' own.\n\
          \n\
-           uramaki.yaml, pipelines/, sql/ …  the rules\n  \
+         \x20 uramaki.yaml, pipelines/, sql/ …  the rules\n  \
            warehouse/archive/        the extracts as received (zstd, where they came plain)\n  \
            warehouse/landing/        their typed rows\n  \
            warehouse/quarantine/     their rows that did not follow the contract\n  \
