@@ -2,7 +2,12 @@
 //!
 //! It reads what runs have committed, and trusts nothing that it can compute.
 
+pub mod bundle;
+mod compare;
+pub mod diff;
 pub mod pack;
+mod replay;
+pub mod reproduce;
 pub mod rules;
 pub mod trace;
 pub mod why_not;

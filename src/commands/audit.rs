@@ -1,10 +1,13 @@
 //! `uramaki audit`: what an auditor asks.
 
 mod pack;
+mod replay;
+
+use serde::Serialize;
 
 use super::{cores, with_runtime};
 use crate::audit::trace::{self, Question};
-use crate::audit::why_not;
+use crate::audit::{balance, verify, why_not};
 use crate::cli::{AuditArgs, AuditVerb, Global, Told};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest};
@@ -12,6 +15,13 @@ use crate::store::Store;
 
 pub fn audit(args: AuditArgs, global: &Global) -> Result<()> {
     match args.verb {
+        AuditVerb::Verify { run, head, format } => with_runtime(cores(), async {
+            let verified = verify::verify(&warehouse(global)?, run, head.as_deref()).await?;
+            tell(format, &verified, || verified.text())?;
+            verified.outcome()
+        }),
+        AuditVerb::Reproduce { run, into, bundle, effort } => replay::reproduce(run, into, bundle, &effort, global),
+        AuditVerb::Bundle { run, output, with_tables } => replay::bundle(run, output, with_tables, global),
         AuditVerb::Trace { table, key, column, run, format, html } => with_runtime(cores(), async {
             let store = warehouse(global)?;
             let manifest = published(&store, run).await?;
@@ -21,29 +31,35 @@ pub fn audit(args: AuditArgs, global: &Global) -> Result<()> {
                 std::fs::write(path, trace::html(&traced))
                     .map_err(|e| Error::failed(format!("cannot write `{}`: {e}", path.display())))?;
             }
-            match format {
-                Told::Text => super::print(&trace::text(&traced))?,
-                Told::Json => super::print(&super::pretty(&traced)?)?,
-            }
+            tell(format, &traced, || trace::text(&traced))?;
             traced.holds()
         }),
         AuditVerb::WhyNot { table, key, source, run, format } => with_runtime(cores(), async {
             let store = warehouse(global)?;
             let manifest = published(&store, run).await?;
-            let told = match (table, source) {
-                (Some(table), _) => why_not::row(&store, &manifest, &table, &key).await?,
-                (None, Some(source)) => why_not::line(&store, &manifest, &source).await?,
+            let told = match (&table, &source) {
+                (table, Some(source)) => why_not::line(&store, &manifest, source, table.as_deref()).await?,
+                (Some(table), None) => why_not::row(&store, &manifest, table, &key).await?,
                 (None, None) => return Err(Error::config("say a table with --key, or --source FILE:LINE")),
             };
-            match format {
-                Told::Text => super::print(&why_not::text(&told)),
-                Told::Json => super::print(&super::pretty(&told)?),
-            }
+            tell(format, &told, || why_not::text(&told))
+        }),
+        AuditVerb::Diff { from, to, format, effort } => replay::diff(from, to, format, &effort, global),
+        AuditVerb::Balance { run, format } => with_runtime(cores(), async {
+            let balance = balance::balance(&warehouse(global)?, run).await?;
+            tell(format, &balance, || balance.text())?;
+            balance.outcome()
         }),
         AuditVerb::Pack { run, lang, output, since } => {
             with_runtime(cores(), pack::pack(&super::project(global)?, run, lang, output, since))
         }
-        _ => Err(Error::failed("not there yet")),
+    }
+}
+
+fn tell(format: Told, answer: &impl Serialize, text: impl Fn() -> String) -> Result<()> {
+    match format {
+        Told::Text => super::print(&text()),
+        Told::Json => super::print(&super::pretty(answer)?),
     }
 }
 
@@ -54,8 +70,8 @@ fn warehouse(global: &Global) -> Result<Store> {
         None => super::project(global)?.warehouse,
     };
     Store::open_if_there(&location, 0)?.ok_or_else(|| {
-        Error::config(format!("there is no warehouse `{location}`"))
-            .hint("`uramaki run` makes one; `--warehouse URL` names one")
+        Error::config(format!("there is no run yet in `{location}`"))
+            .hint("`uramaki run` makes one; --warehouse names another place")
     })
 }
 

@@ -21,7 +21,7 @@ pub async fn run(project: &Project, args: &RunArgs, threads: usize, narrator: &N
         select: args.plan.select.clone(),
         full_refresh: args.plan.full_refresh,
         threads,
-        memory: memory(project, args)?,
+        memory: memory(args.memory.as_deref(), project.memory)?,
         is_committing: Arc::default(),
         begun: None,
     };
@@ -125,12 +125,13 @@ fn sinks_stopped(kind: Kind, word: &str) -> Result<()> {
     Err(Error::new(kind, said.hint("`uramaki publish`, or the next run, writes what is missing")))
 }
 
-fn memory(project: &Project, args: &RunArgs) -> Result<usize> {
-    let bytes = match &args.memory {
+/// Bytes for operators: as typed, as the project says, or half of the machine's.
+pub fn memory(typed: Option<&str>, stated: Option<u64>) -> Result<usize> {
+    let bytes = match typed {
         Some(text) => {
             config::size(text).map_err(|e| Error::config(format!("--memory: {e}")).hint("say it as 512MiB or 2GiB"))?
         }
-        None => project.memory.unwrap_or_else(|| total_memory() / 2),
+        None => stated.unwrap_or_else(|| total_memory() / 2),
     };
     const LEAST: u64 = 128 << 20;
     if bytes < LEAST {

@@ -161,6 +161,25 @@ pub struct Resolution {
     pub memory: Memory,
 }
 
+impl Resolution {
+    /// The records with the customers that they are said to be of, and nothing that says why.
+    pub fn assigned(mut records: Vec<Record>, assign: &dyn Fn(&Record) -> Arc<str>) -> Resolution {
+        sort(&mut records);
+        Resolution {
+            customers: records.iter().map(assign).collect(),
+            records,
+            links: Vec::new(),
+            blocked: Vec::new(),
+            doubtful: Vec::new(),
+            cuts: Vec::new(),
+            apart: Vec::new(),
+            judged: Vec::new(),
+            unknown: Vec::new(),
+            memory: Memory::default(),
+        }
+    }
+}
+
 /// What persons decided, by the records' indices.
 #[derive(Debug, Default)]
 struct Decided {

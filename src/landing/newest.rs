@@ -3,6 +3,7 @@
 //! Batches stay as they landed; what comes out are positions of rows to leave out. Keys are held as 128-bit numbers: whole numbers as
 //! they are, texts by two independent hashes.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -134,6 +135,21 @@ pub async fn resolve(
     is_person: bool,
     budget: usize,
 ) -> Result<Newest> {
+    resolve_without(store, contract, sequence, is_person, budget, &Without::new()).await
+}
+
+/// Rows that are taken for not being there: positions in a batch, ascending, by the batch's id.
+pub type Without = BTreeMap<String, Vec<u64>>;
+
+/// The same, as if some rows had not landed.
+pub async fn resolve_without(
+    store: &Store,
+    contract: &Contract,
+    sequence: &Sequence,
+    is_person: bool,
+    budget: usize,
+    without: &Without,
+) -> Result<Newest> {
     let batches = &sequence.batches;
     let mut newest = Newest { superseded: vec![Vec::new(); batches.len()], ..Newest::default() };
     let Some(largest) = batches.iter().max_by_key(|batch| batch.landed.rows) else { return Ok(newest) };
@@ -145,9 +161,10 @@ pub async fn resolve(
         for (i, batch) in batches.iter().enumerate() {
             let mut reader = KeyReader::open(store, contract, batch).await?;
             let mut row = 0;
+            let out = positions(without, batch);
             while let Some((keys, cursors)) = reader.next().await? {
                 for (key, cursor) in keys.into_iter().zip(cursors) {
-                    if passes == 1 || spread(key) % passes == pass {
+                    if (passes == 1 || spread(key) % passes == pass) && !is_in(out, u64::from(row)) {
                         versions.push(Version { key, cursor, batch: i as u32, row });
                     }
                     row += 1;
@@ -156,12 +173,57 @@ pub async fn resolve(
         }
         settle(versions, batches, is_person, &mut newest);
     }
-    for positions in &mut newest.superseded {
-        positions.sort_unstable();
+    for (superseded, batch) in newest.superseded.iter_mut().zip(batches) {
+        superseded.extend(positions(without, batch));
+        superseded.sort_unstable();
     }
     newest.first_seen.known.sort_unstable();
-    keep_versions(store, contract, sequence, &mut newest).await?;
+    keep_versions(store, contract, sequence, without, &mut newest).await?;
     Ok(newest)
+}
+
+fn positions<'a>(without: &'a Without, batch: &Ranked) -> &'a [u64] {
+    without.get(&batch.id).map_or(&[], Vec::as_slice)
+}
+
+fn is_in(positions: &[u64], row: u64) -> bool {
+    !positions.is_empty() && positions.binary_search(&row).is_ok()
+}
+
+/// A row that counts: its key, and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub key: u128,
+    /// Among the batches.
+    pub batch: u32,
+    pub row: u32,
+}
+
+/// All rows that count, by key, and the batches that they stand in.
+pub async fn places(
+    store: &Store,
+    contract: &Contract,
+    sequence: &Sequence,
+    newest: &Newest,
+) -> Result<(Vec<Ranked>, Vec<Place>)> {
+    let of_newest = sequence.batches.iter().zip(&newest.superseded);
+    let kept = newest.kept_versions.iter().map(|(batch, skip)| (batch, skip));
+    let (mut batches, mut places) = (Vec::new(), Vec::new());
+    for (batch, skip) in of_newest.chain(kept) {
+        let mut reader = KeyReader::open(store, contract, batch).await?;
+        let (mut row, mut skip) = (0u32, skip.iter().copied().peekable());
+        while let Some((keys, _)) = reader.next().await? {
+            for key in keys {
+                if skip.next_if_eq(&u64::from(row)).is_none() {
+                    places.push(Place { key, batch: batches.len() as u32, row });
+                }
+                row += 1;
+            }
+        }
+        batches.push(batch.clone());
+    }
+    places.sort_unstable_by_key(|p| p.key);
+    Ok((batches, places))
 }
 
 /// The last version of each key counts, the others are superseded.
@@ -220,7 +282,13 @@ struct Quarantined {
 }
 
 /// A row of a full snapshot that went to quarantine keeps its version before.
-async fn keep_versions(store: &Store, contract: &Contract, sequence: &Sequence, newest: &mut Newest) -> Result<()> {
+async fn keep_versions(
+    store: &Store,
+    contract: &Contract,
+    sequence: &Sequence,
+    without: &Without,
+    newest: &mut Newest,
+) -> Result<()> {
     let Some((today, before)) = sequence.days.split_first() else { return Ok(()) };
     if today.standing.iter().all(|b| b.quarantined.is_none()) {
         return Ok(());
@@ -228,21 +296,27 @@ async fn keep_versions(store: &Store, contract: &Contract, sequence: &Sequence, 
     let mut open = Open { all: true, ..Open::default() };
     for batch in &today.standing {
         let mut reader = KeyReader::open(store, contract, batch).await?;
+        let (mut rows, out) = (0, positions(without, batch));
         while let Some((keys, _)) = reader.next().await? {
-            open.settled.extend(keys.into_iter().map(|key| (key, ())));
+            for key in keys {
+                if !is_in(out, rows) {
+                    open.settled.insert(key, ());
+                }
+                rows += 1;
+            }
         }
     }
     open.close(quarantined(store, contract, today).await?);
     for batch in &today.withdrawn {
-        keep_from(store, contract, batch, &mut open, newest).await?;
+        keep_from(store, contract, batch, without, &mut open, newest).await?;
     }
     for day in before {
         for batch in &day.standing {
-            keep_from(store, contract, batch, &mut open, newest).await?;
+            keep_from(store, contract, batch, without, &mut open, newest).await?;
         }
         open.close(quarantined(store, contract, day).await?);
         for batch in &day.withdrawn {
-            keep_from(store, contract, batch, &mut open, newest).await?;
+            keep_from(store, contract, batch, without, &mut open, newest).await?;
         }
     }
     Ok(())
@@ -253,6 +327,7 @@ async fn keep_from(
     store: &Store,
     contract: &Contract,
     batch: &Ranked,
+    without: &Without,
     open: &mut Open,
     newest: &mut Newest,
 ) -> Result<()> {
@@ -263,7 +338,7 @@ async fn keep_from(
     let (mut rows, mut held) = (0, HashMap::<u128, u64, KeyHash>::default());
     while let Some((keys, _)) = reader.next().await? {
         for key in keys {
-            if open.wants(key) {
+            if open.wants(key) && !is_in(positions(without, batch), rows) {
                 // The later row of one file wins.
                 held.insert(key, rows);
             }

@@ -115,28 +115,29 @@ fn jobs(project: &Project, intake: &Intake, loaded: &Loaded) -> Result<Vec<Job>>
     let mut jobs = Vec::new();
     for record in &intake.again {
         let batch = record.batch.as_ref().and_then(|id| loaded.batches.get(id)).cloned();
-        jobs.push(Job {
-            found: Found {
-                name: record.name.clone(),
-                system: record.system.clone(),
-                object: record.object.clone(),
-                date: record.date,
-                number: record.number,
-                format: String::new(),
-                compression: compression_of(&record.name),
-                bytes: record.bytes,
-                modified: record.modified,
-                e_tag: record.e_tag.clone(),
-                control: None,
-            },
-            object: object(&record.system, &record.object)?,
-            archived: batch,
-        });
+        jobs.push(Job { found: as_found(record), object: object(&record.system, &record.object)?, archived: batch });
     }
     for found in &intake.read {
         jobs.push(Job { found: found.clone(), object: object(&found.system, &found.object)?, archived: None });
     }
     Ok(jobs)
+}
+
+/// A file of before, as if it had been found again.
+pub fn as_found(record: &FileRecord) -> Found {
+    Found {
+        name: record.name.clone(),
+        system: record.system.clone(),
+        object: record.object.clone(),
+        date: record.date,
+        number: record.number,
+        format: String::new(),
+        compression: compression_of(&record.name),
+        bytes: record.bytes,
+        modified: record.modified,
+        e_tag: record.e_tag.clone(),
+        control: None,
+    }
 }
 
 fn compression_of(name: &str) -> Option<String> {

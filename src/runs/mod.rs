@@ -8,6 +8,7 @@ pub mod intake;
 pub mod keep;
 pub mod lineages;
 pub mod lock;
+pub mod make;
 pub mod plan;
 pub mod publish;
 pub mod reading;

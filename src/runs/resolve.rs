@@ -23,9 +23,10 @@ use crate::identity::linkage::comparisons::Comparisons;
 use crate::identity::linkage::model::{Model, SHIPPED};
 use crate::identity::memory::{self, Past};
 use crate::identity::probable::{self, Stated, TRAIN};
-use crate::identity::{Resolution, collect, exact, history, tables as identity_tables};
+use crate::identity::tables::Rows;
+use crate::identity::{Record, Resolution, collect, exact, history, tables as identity_tables};
 use crate::landing::newest::Newest;
-use crate::manifest::{ColumnRecord, Manifest, StageRecord};
+use crate::manifest::{ColumnRecord, Manifest, StageRecord, TableRecord};
 use crate::models::writer::{self, Unobserved};
 
 /// The staging table of an object, where there is one, else its landed rows.
@@ -34,11 +35,36 @@ fn source(site: &Site, object: &Object) -> String {
     if site.graph.models.contains_key(&staging) { staging } else { format!("landing.{}", object.contract.table()) }
 }
 
+/// Says whose a record is.
+pub type Assign = Box<dyn Fn(&Record) -> Arc<str> + Send + Sync>;
+
+/// Where the customers come from.
+pub enum Customers {
+    /// Worked out from the records: what a run does.
+    Resolved,
+    /// The tables of identity as a run published them.
+    Recorded(BTreeMap<String, TableRecord>),
+    /// The records as they are now, each with the customer that it is said to be of. The other tables of identity are those of a run.
+    Assigned { tables: BTreeMap<String, TableRecord>, assign: Assign },
+}
+
+impl Customers {
+    /// Tables of identity that are not made.
+    pub fn recorded(&self) -> impl Iterator<Item = (&String, &TableRecord)> {
+        let tables = match self {
+            Customers::Resolved => None,
+            Customers::Recorded(tables) | Customers::Assigned { tables, .. } => Some(tables),
+        };
+        tables.into_iter().flatten()
+    }
+}
+
 /// What identity reads, and the task that makes its tables.
 pub fn task(
     project: &Project,
     site: &Arc<Site>,
     newest: Arc<BTreeMap<String, Newest>>,
+    customers: Customers,
 ) -> Result<(BTreeSet<String>, Special)> {
     let persons: Vec<Object> = project.objects().filter(|o| o.person.is_some()).cloned().collect();
     let reads = persons.iter().map(|o| source(site, o)).collect();
@@ -55,6 +81,9 @@ pub fn task(
                 .extend(collect::records(&site.context, object, person, &table, &newest.first_seen, &country).await?);
         }
         let count = records.len() as u64;
+        if let Customers::Assigned { assign, .. } = customers {
+            return publish_assigned(&site, records, assign.as_ref()).await;
+        }
         let past = match &way {
             Some(_) if !site.full_refresh => past(&site).await?,
             _ => Past::default(),
@@ -129,6 +158,21 @@ pub fn settings(project: &Project) -> Result<Settings> {
     Ok(settings)
 }
 
+/// The records, and whose they are said to be.
+async fn publish_assigned(
+    site: &Site,
+    records: Vec<Record>,
+    assign: &(dyn Fn(&Record) -> Arc<str> + Send + Sync),
+) -> Result<()> {
+    let resolution = Resolution::assigned(records, assign);
+    let mut all = identity_tables::rows(&resolution, &Draws::default())?;
+    all.retain(|(spec, _)| ASSIGNED.contains(&spec.name));
+    write(site, all).await
+}
+
+/// What a record's customer stands in.
+const ASSIGNED: [&str; 2] = ["identity.record", "identity.customer_xref"];
+
 async fn publish(site: &Site, resolution: &Resolution, draws: &Draws) -> Result<()> {
     let mut all = identity_tables::rows(resolution, draws)?;
     all.extend(identity_tables::draw_rows(resolution, draws)?);
@@ -136,6 +180,10 @@ async fn publish(site: &Site, resolution: &Resolution, draws: &Draws) -> Result<
     all.push(identity_tables::event_rows(&events)?);
     let today = resolution.customers.iter().map(|c| &**c).collect();
     all.push(identity_tables::history_rows(&history::of(&events, &today))?);
+    write(site, all).await
+}
+
+async fn write(site: &Site, all: Vec<Rows>) -> Result<()> {
     for (spec, batches) in all {
         let schema = spec.schema();
         let personal: Vec<String> = spec.columns.iter().filter(|c| c.2).map(|c| c.0.to_string()).collect();

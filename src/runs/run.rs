@@ -7,25 +7,21 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::build::{self, Site, Yield};
+use super::build::Yield;
 use super::commit::{self, Prepared};
 use super::intake::{self, Loaded};
-use super::keep::Keeper;
+use super::make::{self, Clock, Effort, Inputs, Made};
 use super::plan::{self, Intake};
+use super::resolve::{self, Customers};
 use super::verdict::{self, Verdict};
-use super::{compile, fingerprint, lock, resolve, tables};
-use crate::catalog;
+use super::{compile, fingerprint, lock};
 use crate::config::RELEASES_FILE;
-use crate::config::project::{Materialized, Project};
-use crate::engine::{self, Limits};
+use crate::config::project::Project;
 use crate::error::{Diagnostic, Error, Kind, Result};
-use crate::landing::newest::{self, Newest, Sequence};
-use crate::landing::order;
 use crate::manifest::{FORMAT, Manifest, ObjectBalance, ProjectRecord, StageRecord, Stored};
 use crate::models::graph::{Graph, IDENTITY_TABLES};
-use crate::models::parameters::Parameters;
 use crate::models::select;
 use crate::output::{self, Narrator};
 use crate::sources::drop;
@@ -81,18 +77,6 @@ pub struct Report {
     pub seconds: f64,
 }
 
-/// Stage timings.
-#[derive(Default)]
-struct Clock {
-    stages: Vec<StageRecord>,
-}
-
-impl Clock {
-    fn note(&mut self, name: &str, since: Instant, rows: Option<u64>) {
-        self.stages.push(StageRecord { name: name.into(), seconds: since.elapsed().as_secs_f64(), rows });
-    }
-}
-
 /// The whole run, under the lock.
 pub async fn run(project: &Project, request: &Request, narrator: &Narrator) -> Result<Ended> {
     let began = Instant::now();
@@ -125,7 +109,7 @@ async fn run_locked(
     let graph = Graph::build(project, intake.as_of_instant)?;
     // A wrong name is found before anything is read, and also where nothing has changed.
     let selected = select::select(&graph, &request.select)?;
-    closure(&graph, before, selected)?;
+    make::closure(&graph, before, selected)?;
     let is_same = before.is_some_and(|m| unchanged(project, m, &intake, request));
     if is_same && intake.read.is_empty() && intake.again.is_empty() {
         return Ok(nothing_to_do(before, &intake, began));
@@ -260,68 +244,31 @@ async fn work(
 
     // The newest version of each key.
     let at = Instant::now();
-    let scratch_store = Store::open(&scratch.folder.display().to_string(), 2)?;
-    // A quarter is for what operators do not count: batches on their way, row groups that are being encoded.
-    let limits = Limits { partitions: project.partitions, memory: request.memory / 4 * 3 };
-    let context = engine::session(&limits, Some(&scratch.folder))?;
-    catalog::prepare(&context, &[warehouse, &scratch_store])?;
-    let objects: Vec<_> = project.objects().collect();
-    let ordered = order::sequences(&objects, &loaded.files, &loaded.batches, intake.as_of);
-    let newest = Arc::new(resolve_newest(project, warehouse, &ordered, request).await?);
-    for (label, newest) in newest.iter().filter(|(_, n)| n.kept_unread > 0) {
+    let inputs = Inputs {
+        project,
+        warehouse,
+        files: &loaded.files,
+        batches: &loaded.batches,
+        as_of: intake.as_of,
+        as_of_instant: intake.as_of_instant,
+        previous: before,
+        number,
+        select: &request.select,
+        full_refresh: request.full_refresh,
+    };
+    let effort = Effort { threads: request.threads, memory: request.memory, scratch: &scratch.folder };
+    let counted = make::count(&inputs, &effort).await?;
+    clock.note("newest versions", at, None);
+
+    // What has to be made: identity, warehouse and marts.
+    let Made { site, chosen } =
+        make::make(&inputs, graph, &counted, Customers::Resolved, &effort, narrator, &mut clock).await?;
+    for (label, newest) in counted.newest.iter().filter(|(_, n)| n.kept_unread > 0) {
         loaded.warnings.push(format!(
             "{label}: {} rows that its newest snapshot does not hold were kept, since rows of it without a readable key are in quarantine",
             newest.kept_unread
         ));
     }
-    let balances = balances(&ordered, &newest);
-    let sequences: BTreeMap<String, Sequence> = ordered.into_iter().map(|(label, (s, _))| (label, s)).collect();
-    for object in &objects {
-        let label = object.contract.label();
-        if let (Some(sequence), Some(newest)) = (sequences.get(&label), newest.get(&label)) {
-            tables::register_landed(&context, warehouse, object, sequence, newest)?;
-        }
-    }
-    tables::register_calendar(&context, project, intake.as_of)?;
-    clock.note("newest versions", at, None);
-
-    // What has to be made: what was never made, or from something else.
-    let parameters = Parameters::new(project, intake.as_of_instant);
-    let year = intake.as_of.format("%Y").to_string();
-    let fingerprints = fingerprint::all(project, &graph, &parameters, &sequences, &year)?;
-    let selected = if request.select.is_empty() { None } else { Some(select::select(&graph, &request.select)?) };
-    let chosen = choose(&graph, before, &fingerprints, selected.as_ref(), request.full_refresh)?;
-    for (name, record) in before.iter().flat_map(|m| &m.tables) {
-        let is_known = graph.models.contains_key(name) || IDENTITY_TABLES.contains(&name.as_str());
-        if is_known && !chosen.models.contains(name) {
-            tables::register_recorded(&context, warehouse, name, record)?;
-        }
-    }
-    let draft = draft(project, &intake, &loaded, &balances, &last, number, request, &started_at);
-    tables::register_rejected(&context, warehouse, Some(&draft))?;
-
-    // Identity, warehouse and marts, as parallel as they can.
-    let at = Instant::now();
-    let keeper = Keeper::new(context.clone(), request.memory / 4);
-    let site = Arc::new(Site {
-        context: context.clone(),
-        graph,
-        warehouse: warehouse.clone(),
-        scratch: scratch_store,
-        scratch_folder: scratch.folder.clone(),
-        keeper,
-        fingerprints,
-        previous: last.as_ref().map(|s| s.manifest.clone()),
-        run: number,
-        full_refresh: request.full_refresh,
-        at_once: build::at_once(request.threads),
-        yield_: std::sync::Mutex::default(),
-    });
-    let identity = chosen.identity.then(|| resolve::task(project, &site, newest.clone())).transpose()?;
-    let bar = narrator.bar("building", chosen.models.len() as u64);
-    build::build(site.clone(), &chosen.models, identity, &bar).await?;
-    bar.finish();
-    clock.note("building", at, None);
 
     // Checks: an error publishes nothing.
     let at = Instant::now();
@@ -332,7 +279,7 @@ async fn work(
     // The commit.
     let at = Instant::now();
     let Yield { tables: built, files, stages: model_stages, warnings, .. } = site.with_yield(std::mem::take);
-    let mut manifest = draft;
+    let mut manifest = draft(project, &intake, &loaded, &counted.balances, &last, number, request, &started_at);
     manifest.warnings.extend(warnings);
     if !chosen.identity {
         manifest.warnings.extend(resolve::warnings(before));
@@ -377,116 +324,6 @@ fn same_inputs(last: &Manifest, loaded: &Loaded) -> bool {
             .iter()
             .zip(&loaded.files)
             .all(|(a, b)| (&a.name, &a.sha256, &a.batch) == (&b.name, &b.sha256, &b.batch))
-}
-
-async fn resolve_newest(
-    project: &Project,
-    warehouse: &Store,
-    ordered: &BTreeMap<String, (Sequence, ObjectBalance)>,
-    request: &Request,
-) -> Result<BTreeMap<String, Newest>> {
-    let mut tasks = tokio::task::JoinSet::new();
-    let permits = Arc::new(Semaphore::new(request.threads));
-    // All threads together take an eighth of the memory.
-    let budget = (request.memory / 8 / request.threads).max(newest::LEAST);
-    for object in project.objects() {
-        let label = object.contract.label();
-        let Some((sequence, _)) = ordered.get(&label) else { continue };
-        let (contract, sequence, store) = (object.contract.clone(), sequence.clone(), warehouse.clone());
-        let (permits, is_person) = (permits.clone(), object.person.is_some());
-        tasks.spawn(async move {
-            let _permit = permits.acquire_owned().await.map_err(|e| Error::failed(e.to_string()))?;
-            Ok::<_, Error>((label, newest::resolve(&store, &contract, &sequence, is_person, budget).await?))
-        });
-    }
-    let mut out = BTreeMap::new();
-    while let Some(done) = tasks.join_next().await {
-        let (label, newest) = done.map_err(|e| Error::failed(format!("finding newest versions stopped: {e}")))??;
-        out.insert(label, newest);
-    }
-    Ok(out)
-}
-
-/// accepted = keys + superseded + outdated, for every object.
-fn balances(
-    ordered: &BTreeMap<String, (Sequence, ObjectBalance)>,
-    newest: &BTreeMap<String, Newest>,
-) -> BTreeMap<String, ObjectBalance> {
-    ordered
-        .iter()
-        .map(|(label, (_, balance))| {
-            let mut balance = balance.clone();
-            if let Some(newest) = newest.get(label) {
-                balance.keys = newest.keys;
-                balance.superseded = newest.superseded.iter().map(|s| s.len() as u64).sum();
-                let kept: u64 = newest.kept_versions.iter().map(|(b, skip)| b.landed.rows - skip.len() as u64).sum();
-                balance.outdated -= kept;
-            }
-            (label.clone(), balance)
-        })
-        .collect()
-}
-
-/// What this run makes.
-struct Chosen {
-    models: BTreeSet<String>,
-    identity: bool,
-}
-
-fn choose(
-    graph: &Graph,
-    before: Option<&Manifest>,
-    fingerprints: &fingerprint::Fingerprints,
-    selected: Option<&BTreeSet<String>>,
-    full_refresh: bool,
-) -> Result<Chosen> {
-    let recorded = |name: &str| before.and_then(|m| m.tables.get(name));
-    let is_fresh =
-        |name: &str| !full_refresh && recorded(name).is_some_and(|t| fingerprints.get(name) == Some(&t.fingerprint));
-    let kind = |name: &str| graph.models.get(name).map(|m| m.file.spec.materialized);
-    let mut models: BTreeSet<String> = match selected {
-        Some(selected) => selected.clone(),
-        None => graph.models.keys().filter(|n| kind(n) == Some(Materialized::Table) && !is_fresh(n)).cloned().collect(),
-    };
-    models = closure(graph, before, models)?;
-    let reads_identity = models
-        .iter()
-        .filter_map(|n| graph.models.get(n))
-        .any(|m| m.reads.iter().any(|r| IDENTITY_TABLES.contains(&r.as_str())));
-    let made = IDENTITY_TABLES.iter().all(|n| recorded(n).is_some());
-    let identity = match selected {
-        Some(_) => reads_identity && !made,
-        None => full_refresh || !IDENTITY_TABLES.iter().all(|n| is_fresh(n)),
-    };
-    if identity {
-        // Identity reads staging.
-        for model in graph.models.values().filter(|m| m.file.layer == "staging") {
-            models.insert(model.name.clone());
-        }
-    }
-    // SQL checks and a reader of views may name any staging view: they cost nothing until they are read.
-    for model in graph.models.values().filter(|m| m.file.spec.materialized == Materialized::View) {
-        models.insert(model.name.clone());
-    }
-    Ok(Chosen { models, identity })
-}
-
-/// With the views and intermediates that the models read. A table that they read has to be chosen too, or made before.
-fn closure(graph: &Graph, before: Option<&Manifest>, mut models: BTreeSet<String>) -> Result<BTreeSet<String>> {
-    let mut open: Vec<String> = models.iter().cloned().collect();
-    while let Some(name) = open.pop() {
-        for read in graph.models.get(&name).iter().flat_map(|m| &m.reads) {
-            let Some(model) = graph.models.get(read) else { continue };
-            let is_table = model.file.spec.materialized == Materialized::Table;
-            if !is_table && models.insert(read.clone()) {
-                open.push(read.clone());
-            }
-            if is_table && !models.contains(read) && before.is_none_or(|m| !m.tables.contains_key(read)) {
-                return Err(build::never_built(read, &name));
-            }
-        }
-    }
-    Ok(models)
 }
 
 #[allow(clippy::too_many_arguments, reason = "a manifest has many parts")]

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::identity;
 use crate::landing::batch::rejected_schema;
 use crate::landing::newest::{Newest, Sequence};
-use crate::manifest::{DataFile, FileRecord, Manifest, TableRecord};
+use crate::manifest::{BatchRecord, DataFile, FileRecord, Manifest, TableRecord};
 use crate::models::graph::{CALENDAR, Graph, REJECTED};
 use crate::models::plan;
 use crate::store::Store;
@@ -78,6 +78,20 @@ pub fn register_view(context: &SessionContext, name: &str, plan: LogicalPlan, sq
 
 /// `quarantine.rejected_row`: every quarantined row of the files so far.
 pub fn register_rejected(context: &SessionContext, store: &Store, manifest: Option<&Manifest>) -> Result<()> {
+    match manifest {
+        Some(m) => register_rejected_of(context, store, &m.files, &m.batches, m.as_of),
+        None => register_rejected_of(context, store, &[], &BTreeMap::new(), chrono::NaiveDate::MIN),
+    }
+}
+
+/// The same, as of a day.
+pub fn register_rejected_of(
+    context: &SessionContext,
+    store: &Store,
+    files: &[FileRecord],
+    batches: &BTreeMap<String, BatchRecord>,
+    as_of: chrono::NaiveDate,
+) -> Result<()> {
     let constant = |name: &str, kind: DataType| Field::new(name, kind, false);
     let constants = vec![
         constant("source_system", DataType::Utf8),
@@ -87,8 +101,8 @@ pub fn register_rejected(context: &SessionContext, store: &Store, manifest: Opti
         constant("run", DataType::Int64),
     ];
     let mut first: BTreeMap<&str, &FileRecord> = BTreeMap::new();
-    // Files dated later are not part of the manifest's day.
-    for record in manifest.iter().flat_map(|m| m.files.iter().filter(|f| f.date <= m.as_of)) {
+    // Files dated later are not part of the day.
+    for record in files.iter().filter(|f| f.date <= as_of) {
         if let Some(id) = &record.batch {
             // The same bytes under several names count at their earliest.
             let held = first.entry(id).or_insert(record);
@@ -99,8 +113,7 @@ pub fn register_rejected(context: &SessionContext, store: &Store, manifest: Opti
     }
     let mut files = Vec::new();
     for (id, record) in first {
-        let batch = manifest.and_then(|m| m.batches.get(id));
-        let Some(data) = batch.and_then(|b| b.quarantined.as_ref()) else { continue };
+        let Some(data) = batches.get(id).and_then(|b| b.quarantined.as_ref()) else { continue };
         let text = |t: &str| ScalarValue::Utf8(Some(t.to_string()));
         let constants = vec![
             text(&record.system),
