@@ -35,11 +35,8 @@ pub fn parse(text: &str) -> Option<Vec<Line>> {
         .collect()
 }
 
-/// Seals a run whose logs have been rolled forward. A seal that is there already must say the same.
-pub async fn write(store: &Store, manifest: &Manifest, digest: &str, before: Option<&Manifest>) -> Result<()> {
-    if !manifest.sealed {
-        return Ok(());
-    }
+/// What a run's seal says: its manifest, and by table its log entry and the checkpoint that was written with it.
+pub async fn lines(store: &Store, manifest: &Manifest, digest: &str, before: Option<&Manifest>) -> Result<Vec<Line>> {
     let mut lines = vec![Line { sha256: digest.to_string(), path: Manifest::path(manifest.run) }];
     for entry in delta::entries(manifest, before)? {
         lines.push(Line { sha256: sha256(&entry.bytes), path: entry.path });
@@ -50,7 +47,15 @@ pub async fn write(store: &Store, manifest: &Manifest, digest: &str, before: Opt
             }
         }
     }
-    let bytes = Bytes::from(text(&lines));
+    Ok(lines)
+}
+
+/// Seals a run whose logs have been rolled forward. A seal that is there already must say the same.
+pub async fn write(store: &Store, manifest: &Manifest, digest: &str, before: Option<&Manifest>) -> Result<()> {
+    if !manifest.sealed {
+        return Ok(());
+    }
+    let bytes = Bytes::from(text(&lines(store, manifest, digest, before).await?));
     let path = Manifest::seal_path(manifest.run);
     if !store.put_if_absent(&path, bytes.clone()).await? && store.get(&path).await?.as_ref() != Some(&bytes) {
         return Err(Error::failed(format!("the seal of run {} was written by somebody else", manifest.run))
