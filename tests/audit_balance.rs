@@ -49,16 +49,16 @@ fn the_sample_balances_at_every_step_and_broken_facts_are_named() {
     let all = sound["steps"].as_array().expect("steps");
     assert!(all.len() > 100, "{} steps", all.len());
     assert!(all.iter().all(|s| s["holds"] == true));
-    for of in ["shopify/orders", "stripe/charges", "orders_to_facts", "billing_to_facts", "tickets_to_facts", "facts_to_marts"] {
+    for of in ["shopify/orders", "stripe/charges", "facts_from_orders", "facts_from_billing", "facts_from_tickets", "marts_from_facts"] {
         assert!(!steps(&sound, of).is_empty(), "{of}");
     }
     // Each currency has its steps, and each mart with money too.
     for currency in ["EUR", "CHF", "GBP"] {
         let has = |of: &str| steps(&sound, of).iter().any(|s| s["unit"] == currency && s["origin_value"] != "0");
-        assert!(has("orders_to_facts") && has("billing_to_facts"), "{currency}");
+        assert!(has("facts_from_orders") && has("facts_from_billing"), "{currency}");
     }
     for mart in ["customer_360", "customer_value", "customer_timeline", "loyalty_cohorts", "friction_summary"] {
-        let named = steps(&sound, "facts_to_marts").iter().any(|s| s["target"] == format!("marts.{mart}") && s["target_value"] != "0");
+        let named = steps(&sound, "marts_from_facts").iter().any(|s| s["target"] == format!("marts.{mart}") && s["target_value"] != "0");
         assert!(named, "{mart}");
     }
     let text = uramaki(project.path(), &["audit", "balance", "1"]).expect(0).stdout;
@@ -83,7 +83,7 @@ fn the_sample_balances_at_every_step_and_broken_facts_are_named() {
     write(&mart, doubled.as_bytes());
     uramaki(project.path(), &["run"]).expect(0);
     let said = uramaki(project.path(), &["audit", "balance"]).expect(1);
-    for named in ["invoices due", "sql/balances/billing_to_facts.sql", "loyalty_cohorts", "sql/balances/facts_to_marts.sql", "hint:"] {
+    for named in ["invoices due", "sql/balances/facts_from_billing.sql", "loyalty_cohorts", "sql/balances/marts_from_facts.sql", "hint:"] {
         assert!(said.stderr.contains(named), "{named}: {}", said.stderr);
     }
     assert!(!said.stderr.contains("customer_360: revenue"), "{}", said.stderr);

@@ -133,30 +133,43 @@ impl Way<'_> {
         Ok(out)
     }
 
-    async fn stated_sum(&self, all: &str, column: &str) -> Result<Option<Step>> {
-        let stating: Vec<(&str, &BatchRecord, &str)> = self
-            .batches
-            .iter()
-            .filter_map(|(id, b)| Some((*id, *b, b.stated.as_ref()?.sums.get(column)?.as_str())))
-            .collect();
-        let known = self.object.contract.columns.iter().any(|c| c.name == column && matches!(c.kind, ColumnType::Decimal { .. } | ColumnType::Integer));
-        let stated: Option<Vec<Amount>> = stating.iter().map(|(_, _, sum)| Amount::parse(sum)).collect();
-        let (true, Some(stated)) = (known, stated) else { return Ok(None) };
-        // Names of batches are hexadecimal.
-        let ids: Vec<String> = stating.iter().map(|(id, _, _)| format!("'{}'", id.replace('\'', ""))).collect();
-        let from = format!("{all} where {} in ({})", quoted(BATCH_COLUMN), ids.join(", "));
-        let (_, sums) = self.sums(&from, &[column]).await?;
-        let origin = format!("stated of {}", counted(stating.len() as u64, "file"));
-        let total = stated.into_iter().fold(Amount::default(), |a, b| a + b);
-        let landed = sums.first().copied().unwrap_or_default();
-        let mut step = self.step("control totals → landed", column, (&origin, total), ("landed", landed));
-        let rejected: u64 = stating.iter().flat_map(|(_, b, _)| b.rejected.values()).sum();
-        let unverified = stating.iter().any(|(_, b, _)| b.control.as_deref().is_some_and(|c| c.starts_with("rows only")));
-        if !step.holds && rejected > 0 {
-            let how = if unverified { "not all of them can be read as numbers" } else { "their values balanced when they were loaded" };
-            (step.reason, step.holds) = (Some(format!("{} in quarantine; {how}", counted(rejected, "row"))), true);
+    /// Of files without a quarantined row, the stated sum is the landed one. Of the others it holds the quarantined values too.
+    async fn stated_sum(&self, all: &str, column: &str) -> Result<Vec<Step>> {
+        let is_added_up = |kind: &ColumnType| matches!(kind, ColumnType::Decimal { .. } | ColumnType::Integer);
+        if !self.object.contract.columns.iter().any(|c| c.name == column && is_added_up(&c.kind)) {
+            return Ok(Vec::new());
         }
-        Ok(Some(step))
+        let mut out = Vec::new();
+        for is_whole in [true, false] {
+            let stating: Vec<(&str, &BatchRecord, Amount)> = self
+                .batches
+                .iter()
+                .filter(|(_, b)| b.rejected.values().all(|rows| *rows == 0) == is_whole)
+                .filter_map(|(id, b)| Some((*id, *b, Amount::parse(b.stated.as_ref()?.sums.get(column)?)?)))
+                .collect();
+            if stating.is_empty() {
+                continue;
+            }
+            // Names of batches are hexadecimal.
+            let ids: Vec<String> = stating.iter().map(|(id, _, _)| format!("'{}'", id.replace('\'', ""))).collect();
+            let from = format!("{all} where {} in ({})", quoted(BATCH_COLUMN), ids.join(", "));
+            let (_, sums) = self.sums(&from, &[column]).await?;
+            let origin = format!("stated of {}", counted(stating.len() as u64, "file"));
+            let total = stating.iter().fold(Amount::default(), |sum, (_, _, stated)| sum + *stated);
+            let landed = sums.first().copied().unwrap_or_default();
+            let mut step = self.step("control totals → landed", column, (&origin, total), ("landed", landed));
+            let rejected: u64 = stating.iter().flat_map(|(_, b, _)| b.rejected.values()).sum();
+            if !step.holds && !is_whole {
+                let unread = |b: &BatchRecord| b.control.as_deref().is_some_and(|c| c.starts_with("rows only"));
+                let how = match stating.iter().any(|(_, b, _)| unread(b)) {
+                    true => "not all of their values are numbers, so their rows alone were compared",
+                    false => "with their values it balanced when they were loaded",
+                };
+                (step.reason, step.holds) = (Some(format!("{} in quarantine: {how}", counted(rejected, "row"))), true);
+            }
+            out.push(step);
+        }
+        Ok(out)
     }
 
     /// rows in files = accepted + quarantined + repeated, the accepted ones counted in the landed files.

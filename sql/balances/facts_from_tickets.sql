@@ -27,7 +27,7 @@ final as (
         cast(coalesce(facts.all_rows, 0) as decimal(38, 4)) as target_value,
         case
             when sources.waiting_rows > 0 and sources.all_rows - sources.waiting_rows = coalesce(facts.all_rows, 0)
-                then cast(sources.waiting_rows as varchar) || ' rows are created after the business day'
+                then cast(sources.waiting_rows as varchar) || ' created after the business day'
         end as reason
     from sources
     full outer join facts on sources.status = facts.status
