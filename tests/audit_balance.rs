@@ -37,7 +37,10 @@ fn sample() -> tempfile::TempDir {
     }
     let project = fs::read_to_string(repository().join("uramaki.yaml")).expect("the project file");
     let drop = repository().join("testdata/drop").display().to_string();
-    write(&folder.path().join("uramaki.yaml"), project.replace("drop: testdata/drop", &format!("drop: {drop}")).as_bytes());
+    write(
+        &folder.path().join("uramaki.yaml"),
+        project.replace("drop: testdata/drop", &format!("drop: {drop}")).as_bytes(),
+    );
     folder
 }
 
@@ -49,7 +52,14 @@ fn the_sample_balances_at_every_step_and_broken_facts_are_named() {
     let all = sound["steps"].as_array().expect("steps");
     assert!(all.len() > 100, "{} steps", all.len());
     assert!(all.iter().all(|s| s["holds"] == true));
-    for of in ["shopify/orders", "stripe/charges", "facts_from_orders", "facts_from_billing", "facts_from_tickets", "marts_from_facts"] {
+    for of in [
+        "shopify/orders",
+        "stripe/charges",
+        "facts_from_orders",
+        "facts_from_billing",
+        "facts_from_tickets",
+        "marts_from_facts",
+    ] {
         assert!(!steps(&sound, of).is_empty(), "{of}");
     }
     // Each currency has its steps, and each mart with money too.
@@ -58,7 +68,9 @@ fn the_sample_balances_at_every_step_and_broken_facts_are_named() {
         assert!(has("facts_from_orders") && has("facts_from_billing"), "{currency}");
     }
     for mart in ["customer_360", "customer_value", "customer_timeline", "loyalty_cohorts", "friction_summary"] {
-        let named = steps(&sound, "marts_from_facts").iter().any(|s| s["target"] == format!("marts.{mart}") && s["target_value"] != "0");
+        let named = steps(&sound, "marts_from_facts")
+            .iter()
+            .any(|s| s["target"] == format!("marts.{mart}") && s["target_value"] != "0");
         assert!(named, "{mart}");
     }
     let text = uramaki(project.path(), &["audit", "balance", "1"]).expect(0).stdout;
@@ -74,16 +86,30 @@ fn the_sample_balances_at_every_step_and_broken_facts_are_named() {
     }
     let fact = project.path().join("sql/warehouse/fct_invoice.sql");
     let sql = fs::read_to_string(&fact).expect("the fact");
-    write(&fact, sql.replace("where created < $as_of", "where created < $as_of and amount_due <> 0 and status <> 'paid'").as_bytes());
+    write(
+        &fact,
+        sql.replace("where created < $as_of", "where created < $as_of and amount_due <> 0 and status <> 'paid'")
+            .as_bytes(),
+    );
     // And a mart that doubles them.
     let mart = project.path().join("sql/marts/loyalty_cohorts.sql");
     let sql = fs::read_to_string(&mart).expect("the mart");
-    let doubled = sql.replacen("coalesce(activity.revenue_eur, 0) as revenue_eur", "coalesce(activity.revenue_eur, 0) * 2 as revenue_eur", 1);
+    let doubled = sql.replacen(
+        "coalesce(activity.revenue_eur, 0) as revenue_eur",
+        "coalesce(activity.revenue_eur, 0) * 2 as revenue_eur",
+        1,
+    );
     assert_ne!(sql, doubled);
     write(&mart, doubled.as_bytes());
     uramaki(project.path(), &["run"]).expect(0);
     let said = uramaki(project.path(), &["audit", "balance"]).expect(1);
-    for named in ["invoices due", "sql/balances/facts_from_billing.sql", "loyalty_cohorts", "sql/balances/marts_from_facts.sql", "hint:"] {
+    for named in [
+        "invoices due",
+        "sql/balances/facts_from_billing.sql",
+        "loyalty_cohorts",
+        "sql/balances/marts_from_facts.sql",
+        "hint:",
+    ] {
         assert!(said.stderr.contains(named), "{named}: {}", said.stderr);
     }
     assert!(!said.stderr.contains("customer_360: revenue"), "{}", said.stderr);
@@ -104,7 +130,8 @@ fn each_kind_of_loss_has_its_step_and_its_reason() {
     project.drop("shop/orders/2026-11-19.02.csv", common::NIGHTS[0][1].1);
     project.run().expect(0);
     let stated = &manifest(&project.warehouse(), 2)["batches"];
-    let stated: Vec<&Value> = stated.as_object().expect("batches").values().map(|b| &b["stated"]).filter(|s| !s.is_null()).collect();
+    let stated: Vec<&Value> =
+        stated.as_object().expect("batches").values().map(|b| &b["stated"]).filter(|s| !s.is_null()).collect();
     assert!(stated.iter().any(|s| s["rows"] == 3 && s["sums"]["total"] == "112.00"), "{stated:?}");
 
     let now = balance(project.root(), &[], 0);
@@ -127,14 +154,16 @@ fn each_kind_of_loss_has_its_step_and_its_reason() {
     let view = "select id, name, email, updated_at, _batch_id, _row from landing.shop__customers";
     project.write("sql/staging/stg_shop__customers.sql", format!("{view} where id <> 'c1'\n"));
     project.run().expect(0);
-    let (newest, staged, why, holds) = values(step(&balance(project.root(), &[], 0), "shop/customers", "newest → staged", "rows"))
-        .to_owned_reason();
+    let (newest, staged, why, holds) =
+        values(step(&balance(project.root(), &[], 0), "shop/customers", "newest → staged", "rows")).to_owned_reason();
     assert_eq!((newest.as_str(), staged.as_str(), holds), ("3", "2", true));
     assert!(why.contains("1 row left out") && why.contains("id <> 'c1'"), "{why}");
     project.write("sql/staging/stg_shop__customers.sql", format!("{view} union all {view} where id = 'c2'\n"));
     project.write(
         "sql/staging/stg_shop__customers.yml",
-        fs::read_to_string(project.root().join("sql/staging/stg_shop__customers.yml")).expect("it").replace("key: [id]", "key: [id, name, email, updated_at, _batch_id, _row]"),
+        fs::read_to_string(project.root().join("sql/staging/stg_shop__customers.yml"))
+            .expect("it")
+            .replace("key: [id]", "key: [id, name, email, updated_at, _batch_id, _row]"),
     );
     let ran = project.run();
     // Its key is not unique: where a run refuses that by itself, there is nothing to balance.
@@ -176,13 +205,20 @@ fn a_company_writes_its_own_balances_and_check_looks_at_them() {
         (&good.replace("warehouse.fct_order", "warehouse.fct_ordr"), "there is no table `warehouse.fct_ordr`"),
         (&good.replace("staging.stg_shop__orders", "landing.shop__orders"), "there is no table `landing.shop__orders`"),
         (&good.replace("'rows' as unit", "7 as unit"), "`unit` of a balance"),
-        (&good.replace("(select count(*) from warehouse.fct_order)", "cast(1 as double)"), "`target_value` of a balance"),
+        (
+            &good.replace("(select count(*) from warehouse.fct_order)", "cast(1 as double)"),
+            "`target_value` of a balance",
+        ),
         (&good.replace("'orders' as measure", "cast(now() as varchar) as measure"), "now"),
         ("selct", "does not parse"),
     ] {
         project.write("sql/balances/orders.sql", sql);
         let said = project.uramaki(&["check"]).expect(2);
-        assert!(said.stderr.contains(says) && said.stderr.contains("sql/balances/orders.sql"), "{sql}: {}", said.stderr);
+        assert!(
+            said.stderr.contains(says) && said.stderr.contains("sql/balances/orders.sql"),
+            "{sql}: {}",
+            said.stderr
+        );
     }
     // A faulty balance does not stop a night.
     project.night(2);

@@ -38,7 +38,8 @@ fn history() -> &'static Small {
     static HISTORY: OnceLock<Small> = OnceLock::new();
     HISTORY.get_or_init(|| {
         let project = Small::new();
-        project.write("pipelines/shop.yaml", common::SHOP.replace("time_zone: UTC", "time_zone: UTC\non_refused: skip"));
+        project
+            .write("pipelines/shop.yaml", common::SHOP.replace("time_zone: UTC", "time_zone: UTC\non_refused: skip"));
         project.night(1);
         project.run().expect(0);
         project.night(2);
@@ -251,9 +252,15 @@ fn a_removed_run_is_found() {
             let found = verified(&warehouse);
             let is_named = match (run == last, with_seal) {
                 // Nothing but what it left tells of it.
-                (true, true) => found.faults.iter().any(|f| f.what.contains("is of no manifest") && f.path.contains("/_delta_log/")),
+                (true, true) => {
+                    found.faults.iter().any(|f| f.what.contains("is of no manifest") && f.path.contains("/_delta_log/"))
+                }
                 _ => tells_of(&found, &path),
             };
+            if run < last {
+                let found = verified_with(&warehouse, Some(run), None);
+                assert!(tells_of(&found, &path), "run {run} alone: {:#?}", told(&found));
+            }
             assert!(is_named, "run {run}, with its seal {with_seal}: {:#?}", told(&found));
             write(&warehouse.join(&path), &record[&path]);
             write(&warehouse.join(&seal), &record[&seal]);
@@ -269,7 +276,8 @@ fn a_manifest_that_is_edited_and_sealed_anew_is_found_by_its_digest() {
     let warehouse = project.warehouse();
     let last = *runs(&warehouse).last().expect("a run");
     let (path, seal) = (format!("_runs/{last}.json"), format!("_runs/{last}.sha256"));
-    let (old, sealed) = (fs::read(warehouse.join(&path)).expect("it"), fs::read_to_string(warehouse.join(&seal)).expect("it"));
+    let (old, sealed) =
+        (fs::read(warehouse.join(&path)).expect("it"), fs::read_to_string(warehouse.join(&seal)).expect("it"));
     let head = sha256(&old);
     let (mut random, mut by_itself) = (Random(11), 0);
     for _ in 0..60 {
@@ -293,7 +301,18 @@ fn garbage_is_a_fault_and_no_panic() {
         let path = format!("_runs/{run}.json");
         let old = fs::read(warehouse.join(&path)).expect("it");
         let deep = "[".repeat(100_000);
-        for garbage in ["", "no JSON", "{}", "[]", "null", "{\"format\": 1}", "{\"format\": 99}", "{\"format\": -1}", &deep, "\u{0}"] {
+        for garbage in [
+            "",
+            "no JSON",
+            "{}",
+            "[]",
+            "null",
+            "{\"format\": 1}",
+            "{\"format\": 99}",
+            "{\"format\": -1}",
+            &deep,
+            "\u{0}",
+        ] {
             write(&warehouse.join(&path), garbage.as_bytes());
             assert!(tells_of(&verified(&warehouse), &path), "{garbage:.20}");
         }
@@ -340,7 +359,11 @@ fn a_run_that_died_is_a_note() {
     for write in 1.. {
         let project = project.copy();
         project.night(2);
-        let ran = common::command(project.root()).arg("run").env("URAMAKI_FAULT", format!("after:{write}")).output().expect("it starts");
+        let ran = common::command(project.root())
+            .arg("run")
+            .env("URAMAKI_FAULT", format!("after:{write}"))
+            .output()
+            .expect("it starts");
         if ran.status.code() == Some(0) {
             break;
         }
@@ -349,7 +372,12 @@ fn a_run_that_died_is_a_note() {
         noted += u32::from(!found.notes.is_empty());
         project.run().expect(0);
         let found = verified(&project.warehouse());
-        assert!(found.holds() && found.notes.is_empty(), "after recovery from write {write}: {:?} {:?}", told(&found), found.notes);
+        assert!(
+            found.holds() && found.notes.is_empty(),
+            "after recovery from write {write}: {:?} {:?}",
+            told(&found),
+            found.notes
+        );
     }
     assert!(noted > 10, "only {noted} deaths left anything to see");
 }
@@ -399,25 +427,41 @@ fn the_commands_of_the_page_say_the_same() {
     assert!(verified(warehouse).holds());
     let page = fs::read_to_string(repository().join("docs/auditors.md")).expect("the page");
     let section = page.split("\n## ").find(|s| s.starts_with("Checking digests")).expect("the section");
-    let commands: Vec<&str> = section.lines().filter_map(|l| l.strip_prefix("$ ")).filter(|l| !l.starts_with("cd ")).collect();
+    let commands: Vec<&str> =
+        section.lines().filter_map(|l| l.strip_prefix("$ ")).filter(|l| !l.starts_with("cd ")).collect();
     assert!(commands.len() >= 10, "{commands:?}");
-    let has = |tool: &str| Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().is_ok_and(|o| o.status.success());
+    let has = |tool: &str| {
+        Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().is_ok_and(|o| o.status.success())
+    };
     let tools: Vec<&str> = ["jq", "zstd", "sha256sum", "duckdb"].into_iter().filter(|t| has(t)).collect();
     assert!(tools.contains(&"sha256sum"), "no sha256sum here");
-    let is_runnable = |command: &str| ["jq", "zstd", "sha256sum", "duckdb"].iter().all(|t| !command.contains(t) || tools.contains(t));
+    let is_runnable =
+        |command: &str| ["jq", "zstd", "sha256sum", "duckdb"].iter().all(|t| !command.contains(t) || tools.contains(t));
     let run = |warehouse: &Path, command: &str| {
-        Command::new("bash").args(["-c", &format!("set -euo pipefail; {command}")]).current_dir(warehouse).output().expect("bash")
+        Command::new("bash")
+            .args(["-c", &format!("set -euo pipefail; {command}")])
+            .current_dir(warehouse)
+            .output()
+            .expect("bash")
     };
     for command in commands.iter().filter(|c| is_runnable(c)) {
         let ran = run(warehouse, command);
-        assert!(ran.status.success(), "{command}\n{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(
+            ran.status.success(),
+            "{command}\n{}{}",
+            String::from_utf8_lossy(&ran.stdout),
+            String::from_utf8_lossy(&ran.stderr)
+        );
     }
     // On a warehouse with a flipped bit in each kind of file, a command of the page notices.
     let broken = common::folder();
     copy_folder(warehouse, broken.path());
     let names: Vec<String> = files(warehouse).into_keys().collect();
     for kind in ["landing/", "archive/", "quarantine/", "_runs/files/", "marts/", "/_delta_log/", "_runs/1.json"] {
-        let name = names.iter().find(|n| n.contains(kind) && (kind.contains("delta") || !n.contains("_delta_log"))).expect(kind);
+        let name = names
+            .iter()
+            .find(|n| n.contains(kind) && (kind.contains("delta") || !n.contains("_delta_log")))
+            .expect(kind);
         let old = fs::read(broken.path().join(name)).expect("a file");
         let mut new = old.clone();
         let middle = new.len() / 2;

@@ -46,6 +46,7 @@ pub fn warehouse(global: &Global) -> Result<Store> {
         None => project(global)?.warehouse,
     };
     Store::open_if_there(&location, 0)?.ok_or_else(|| {
-        Error::config(format!("there is no run yet in `{location}`")).hint("`uramaki run` makes one; --warehouse names another place")
+        Error::config(format!("there is no run yet in `{location}`"))
+            .hint("`uramaki run` makes one; --warehouse names another place")
     })
 }

@@ -190,7 +190,6 @@ pub fn project_digest(project: &Project) -> String {
 
 /// The same from the files alone, sorted by path.
 pub fn digest_of_files(files: &[ProjectFile]) -> String {
-    let lines: Vec<String> =
-        files.iter().map(|f| format!("{} {}\n", f.sha256_without_sinks(), f.path)).collect();
+    let lines: Vec<String> = files.iter().map(|f| format!("{} {}\n", f.sha256_without_sinks(), f.path)).collect();
     sha256(lines.concat().as_bytes())
 }

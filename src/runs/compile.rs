@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Utc;
 use arrow::datatypes::DataType;
+use chrono::Utc;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 

@@ -76,7 +76,8 @@ impl Balance {
         let mut out = vec![format!("balance of run {} as of {}", self.run, self.as_of)];
         let width = |f: fn(&Step) -> usize| self.steps.iter().map(f).max().unwrap_or(0);
         let (step, measure) = (width(|s| s.step.chars().count()), width(|s| named(s).chars().count()));
-        let (origin, target) = (width(|s| s.origin_value.text(&s.unit).len()), width(|s| s.target_value.text(&s.unit).len()));
+        let (origin, target) =
+            (width(|s| s.origin_value.text(&s.unit).len()), width(|s| s.target_value.text(&s.unit).len()));
         let mut of = "";
         for s in &self.steps {
             if s.of != of {
@@ -105,7 +106,11 @@ impl Balance {
         let reasoned = self.steps.iter().filter(|s| s.holds && s.difference != Amount::default()).count();
         out.push(String::new());
         out.push(match open {
-            0 => format!("{} steps: {} equal, {reasoned} differ for a reason: all balance", self.steps.len(), self.steps.len() - reasoned),
+            0 => format!(
+                "{} steps: {} equal, {reasoned} differ for a reason: all balance",
+                self.steps.len(),
+                self.steps.len() - reasoned
+            ),
             n => format!("{} steps: {n} do not balance", self.steps.len()),
         });
         out.join("\n")
@@ -136,5 +141,9 @@ impl Balance {
 
 /// `amount EUR`; of rows the word alone.
 fn named(step: &Step) -> String {
-    if step.unit.is_empty() || step.unit == step.measure { step.measure.clone() } else { format!("{} {}", step.measure, step.unit) }
+    if step.unit.is_empty() || step.unit == step.measure {
+        step.measure.clone()
+    } else {
+        format!("{} {}", step.measure, step.unit)
+    }
 }

@@ -34,7 +34,8 @@ pub async fn steps(
         let label = object.contract.label();
         let Some(balance) = manifest.objects.get(&label) else { continue };
         let batches = batches_of(object, manifest);
-        let landed: BTreeMap<String, DataFile> = batches.iter().map(|(id, b)| (id.to_string(), b.landed.clone())).collect();
+        let landed: BTreeMap<String, DataFile> =
+            batches.iter().map(|(id, b)| (id.to_string(), b.landed.clone())).collect();
         tables::register_all_landed(context, store, object, &landed)?;
         let view = graph.models.get(&format!("staging.stg_{}", object.contract.table()));
         let way = Way { object, label, batches, balance, context, view, place: Manifest::path(manifest.run) };
@@ -45,7 +46,8 @@ pub async fn steps(
 
 /// The batches of an object's files up to the run's day.
 fn batches_of<'m>(object: &Object, manifest: &'m Manifest) -> BTreeMap<&'m str, &'m BatchRecord> {
-    let mine = manifest.files.iter().filter(|f| f.system == object.contract.system && f.object == object.contract.object);
+    let mine =
+        manifest.files.iter().filter(|f| f.system == object.contract.system && f.object == object.contract.object);
     mine.filter(|f| f.date <= manifest.as_of)
         .filter_map(|f| f.batch.as_deref().and_then(|id| Some((id, manifest.batches.get(id)?))))
         .collect()
@@ -67,8 +69,18 @@ type Sums = (u64, Vec<Amount>);
 
 impl Way<'_> {
     async fn steps(&self) -> Result<Vec<Step>> {
-        let decimals: Vec<&str> = self.object.contract.columns.iter().filter(|c| matches!(c.kind, ColumnType::Decimal { .. })).map(|c| c.name.as_str()).collect();
-        let (all, newest) = (format!("main.landed__{}", self.object.contract.table()), format!("landing.{}", self.object.contract.table()));
+        let decimals: Vec<&str> = self
+            .object
+            .contract
+            .columns
+            .iter()
+            .filter(|c| matches!(c.kind, ColumnType::Decimal { .. }))
+            .map(|c| c.name.as_str())
+            .collect();
+        let (all, newest) = (
+            format!("main.landed__{}", self.object.contract.table()),
+            format!("landing.{}", self.object.contract.table()),
+        );
         let mut out = self.stated(&all).await?;
         let landed = self.sums(&all, &decimals).await?;
         out.push(self.landed(landed.0));
@@ -108,7 +120,9 @@ impl Way<'_> {
             columns.extend(batch.stated.iter().flat_map(|s| s.sums.keys().map(String::as_str)));
             match (batch.stated.as_ref().and_then(|s| s.rows), &batch.control) {
                 (Some(rows), _) => (stated, read, with) = (stated + rows, read + batch.rows_read, with + 1),
-                (None, Some(_)) if batch.stated.is_none() => (lost, lost_rows) = (lost + 1, lost_rows + batch.rows_read),
+                (None, Some(_)) if batch.stated.is_none() => {
+                    (lost, lost_rows) = (lost + 1, lost_rows + batch.rows_read)
+                }
                 (None, _) => (silent, silent_rows) = (silent + 1, silent_rows + batch.rows_read),
             }
         }
@@ -175,10 +189,16 @@ impl Way<'_> {
     /// rows in files = accepted + quarantined + repeated, the accepted ones counted in the landed files.
     fn landed(&self, counted_rows: u64) -> Step {
         let b = self.balance;
-        let mut step = self.step("read → landed", ROWS, ("rows in files", Amount::rows(b.rows)), ("landed", Amount::rows(counted_rows)));
+        let mut step = self.step(
+            "read → landed",
+            ROWS,
+            ("rows in files", Amount::rows(b.rows)),
+            ("landed", Amount::rows(counted_rows)),
+        );
         let mut parts = Vec::new();
         if b.quarantined > 0 {
-            let reasons: Vec<String> = b.by_reason.iter().map(|(reason, rows)| format!("{reason} {}", thousands(*rows))).collect();
+            let reasons: Vec<String> =
+                b.by_reason.iter().map(|(reason, rows)| format!("{reason} {}", thousands(*rows))).collect();
             parts.push(format!("{} quarantined ({})", thousands(b.quarantined), reasons.join(", ")));
         }
         if b.repeated > 0 {
@@ -193,10 +213,12 @@ impl Way<'_> {
     fn newest(&self, decimals: &[&str], landed: &Sums, current: &Sums, older: &Sums) -> Vec<Step> {
         let b = self.balance;
         let name = "landed → newest";
-        let mut rows = self.step(name, ROWS, ("landed", Amount::rows(landed.0)), ("newest versions", Amount::rows(current.0)));
+        let mut rows =
+            self.step(name, ROWS, ("landed", Amount::rows(landed.0)), ("newest versions", Amount::rows(current.0)));
         rows.holds = landed.0 == current.0 + older.0 && b.keys == current.0 && b.superseded + b.outdated == older.0;
         if rows.holds && older.0 > 0 {
-            let superseded = (b.superseded > 0).then(|| format!("{} superseded by a newer version", thousands(b.superseded)));
+            let superseded =
+                (b.superseded > 0).then(|| format!("{} superseded by a newer version", thousands(b.superseded)));
             let outdated = (b.outdated > 0).then(|| format!("{} outdated by a newer snapshot", thousands(b.outdated)));
             rows.reason = Some(superseded.into_iter().chain(outdated).collect::<Vec<_>>().join(", "));
         }
@@ -216,15 +238,25 @@ impl Way<'_> {
         let declared = &view.file.spec.columns;
         let has = |name: &str| declared.iter().any(|c| c.name == name);
         let is_traced = has(BATCH_COLUMN) && has(ROW_COLUMN);
-        let kept: Vec<&str> = decimals.iter().copied().filter(|c| declared.iter().any(|d| d.name == *c && d.data_type.text.starts_with("decimal"))).collect();
+        let kept: Vec<&str> = decimals
+            .iter()
+            .copied()
+            .filter(|c| declared.iter().any(|d| d.name == *c && d.data_type.text.starts_with("decimal")))
+            .collect();
         let staged = self.sums(&view.name, &kept).await?;
         let left = match is_traced {
             true => Some(self.sums(&apart(newest, &view.name), &kept).await?),
             false => None,
         };
-        let condition = condition(view).map_or_else(|| "the view has no condition".to_string(), |c| format!("where {c}"));
+        let condition =
+            condition(view).map_or_else(|| "the view has no condition".to_string(), |c| format!("where {c}"));
         let name = "newest → staged";
-        let mut steps = vec![self.step(name, ROWS, ("newest versions", Amount::rows(current.0)), (&view.name, Amount::rows(staged.0)))];
+        let mut steps = vec![self.step(
+            name,
+            ROWS,
+            ("newest versions", Amount::rows(current.0)),
+            (&view.name, Amount::rows(staged.0)),
+        )];
         for (i, column) in kept.iter().enumerate() {
             let old = decimals.iter().position(|d| d == column).map_or_else(Amount::default, |at_| at(current, at_));
             steps.push(self.step(name, column, ("newest versions", old), (&view.name, at(&staged, i))));
@@ -234,7 +266,8 @@ impl Way<'_> {
             let out = if i == 0 { Amount::rows(left.0) } else { at(left, i - 1) };
             step.holds = step.origin_value == step.target_value + out;
             if step.holds && left.0 > 0 {
-                step.reason = Some(format!("{} left out by {} ({condition})", counted(left.0, "row"), view.file.sql_path));
+                step.reason =
+                    Some(format!("{} left out by {} ({condition})", counted(left.0, "row"), view.file.sql_path));
             }
             step.place = view.file.sql_path.clone();
         }
@@ -252,7 +285,8 @@ impl Way<'_> {
         let batch = batches.iter().find(|b| b.num_rows() > 0).ok_or_else(none)?;
         let values: Option<Vec<Amount>> = batch.columns().iter().map(|c| Amount::of(c.as_ref(), 0)).collect();
         let values = values.ok_or_else(none)?;
-        let rows = arrow::array::AsArray::as_primitive_opt::<arrow::datatypes::Int64Type>(batch.column(0).as_ref()).map_or(0, |c| c.value(0) as u64);
+        let rows = arrow::array::AsArray::as_primitive_opt::<arrow::datatypes::Int64Type>(batch.column(0).as_ref())
+            .map_or(0, |c| c.value(0) as u64);
         Ok((rows, values.into_iter().skip(1).collect()))
     }
 }
@@ -266,7 +300,9 @@ fn at(sums: &Sums, i: usize) -> Amount {
 /// The rows of one table that are not in the other, by batch and line.
 fn apart(all: &str, some: &str) -> String {
     let (batch, row) = (quoted(BATCH_COLUMN), quoted(ROW_COLUMN));
-    format!("{all} as a left anti join (select {batch} as b, {row} as r from {some}) as s on a.{batch} = s.b and a.{row} = s.r")
+    format!(
+        "{all} as a left anti join (select {batch} as b, {row} as r from {some}) as s on a.{batch} = s.b and a.{row} = s.r"
+    )
 }
 
 /// The condition of a view's outermost SELECT, in its own words.

@@ -73,6 +73,28 @@ impl Chain {
         found.fault(Manifest::path(from), what, "a run was removed: restore its manifest from a copy of the warehouse");
     }
 
+    /// For a run that is asked for alone: it has to be there, and the run after it, where there is one, holds its digest.
+    pub async fn witness(&mut self, site: &Site<'_>, run: u64, found: &mut Findings) -> Result<()> {
+        if !self.links.contains_key(&run) {
+            let what = format!("the manifest of run {run} is not there, though later runs are");
+            found.fault(
+                Manifest::path(run),
+                what,
+                "the run was removed: restore its manifest from a copy of the warehouse",
+            );
+        }
+        let path = Manifest::path(run + 1);
+        let bytes = match site.there.contains_key(&path) {
+            true => site.store.get(&path).await?,
+            false => None,
+        };
+        // One that cannot be read says nothing of this run.
+        if let Some(manifest) = bytes.and_then(|b| understood(&b).ok()) {
+            self.links.entry(run + 1).or_default().previous = Some(manifest.previous);
+        }
+        Ok(())
+    }
+
     /// Compares a run's seal with what it must say. Returns its lines.
     pub async fn seal(
         &mut self,
@@ -103,7 +125,11 @@ impl Chain {
             }
         }
         for line in lines.iter().filter(|l| expected.iter().all(|e| e.path != l.path)) {
-            found.fault(&path, format!("the seal names {}, which the run did not write, or which is gone", line.path), RESTORE);
+            found.fault(
+                &path,
+                format!("the seal names {}, which the run did not write, or which is gone", line.path),
+                RESTORE,
+            );
         }
         let same_lines = expected.len() == lines.len() && expected.iter().zip(&lines).all(|(e, l)| e.path == l.path);
         if same_lines && text != seal::text(&lines) || !same_lines && expected.len() == lines.len() {
@@ -143,7 +169,11 @@ impl Chain {
             false => None,
         };
         if let (Some(since), false) = (self.sealed_since, manifest.sealed) {
-            found.fault(Manifest::path(run), format!("the manifest says that it has no seal, and run {since} has one"), RESTORE);
+            found.fault(
+                Manifest::path(run),
+                format!("the manifest says that it has no seal, and run {since} has one"),
+                RESTORE,
+            );
         }
         if manifest.sealed {
             self.sealed_since.get_or_insert(run);
@@ -183,12 +213,12 @@ impl Chain {
             let by_seal = link.sealed.as_ref().map(|sealed| sealed == digest);
             let by_next = after.map(|previous| previous.as_ref() == Some(digest));
             match (by_seal, by_next) {
-                (Some(false), Some(true)) => found.fault(&seal, format!("the seal holds another digest of {path}"), RESTORE),
-                (Some(true), Some(false)) => found.fault(
-                    Manifest::path(run + 1),
-                    format!("`previous` is not the digest of {path}"),
-                    RESTORE,
-                ),
+                (Some(false), Some(true)) => {
+                    found.fault(&seal, format!("the seal holds another digest of {path}"), RESTORE)
+                }
+                (Some(true), Some(false)) => {
+                    found.fault(Manifest::path(run + 1), format!("`previous` is not the digest of {path}"), RESTORE)
+                }
                 (Some(false), None) => found.fault(
                     &path,
                     format!("the manifest is not the one that {seal} holds the digest of: one of the two was edited"),

@@ -92,7 +92,11 @@ impl Named {
             Some(held) if held.sha256.is_none() && held.inside == expected.inside => *held = expected,
             Some(held) if expected.sha256.is_none() && held.inside == expected.inside => {}
             Some(held) if (&held.sha256, held.bytes) != (&expected.sha256, expected.bytes) => {
-                found.fault(by, format!("it says of {path} what an earlier manifest, or another place of this one, does not"), RESTORE);
+                found.fault(
+                    by,
+                    format!("it says of {path} what an earlier manifest, or another place of this one, does not"),
+                    RESTORE,
+                );
             }
             Some(_) => {}
         }

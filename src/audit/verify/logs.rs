@@ -92,7 +92,12 @@ impl Logs {
             self.checkpoints.insert(table.to_string(), (version, adds));
         } else if manifest.sealed || seal.is_some() {
             let explained = site.is_open(manifest.run);
-            found.unless(explained, &path, format!("the checkpoint of version {version} of {table} is not there"), RESTORE);
+            found.unless(
+                explained,
+                &path,
+                format!("the checkpoint of version {version} of {table} is not there"),
+                RESTORE,
+            );
         }
         self.named.insert(path);
     }
@@ -141,11 +146,19 @@ impl Logs {
             self.named.insert(path.clone());
             let expected = expected(site, &delta::checkpoint_path(table, *version), *version, *adds).await;
             match (site.store.get(&path).await?, expected) {
-                (None, _) => found.fault(&path, format!("{table} has a checkpoint, and its log does not say so"), RESTORE),
+                (None, _) => {
+                    found.fault(&path, format!("{table} has a checkpoint, and its log does not say so"), RESTORE)
+                }
                 // The checkpoint cannot be read: its seal tells of that.
                 (Some(_), None) => {}
-                (Some(bytes), Some(expected)) if bytes.trim_ascii_end() != expected.as_bytes() || bytes.len() > expected.len() + 1 => {
-                    found.fault(&path, format!("it does not tell of the newest checkpoint of {table}, version {version}"), RESTORE);
+                (Some(bytes), Some(expected))
+                    if bytes.trim_ascii_end() != expected.as_bytes() || bytes.len() > expected.len() + 1 =>
+                {
+                    found.fault(
+                        &path,
+                        format!("it does not tell of the newest checkpoint of {table}, version {version}"),
+                        RESTORE,
+                    );
                 }
                 _ => {}
             }

@@ -76,7 +76,11 @@ impl Findings {
     /// A fault, or a note where a run that died or is at work explains it.
     fn unless(&mut self, explained: bool, path: &str, what: String, hint: &str) {
         match explained {
-            true => self.note(path, what, "a run died or is at work (_runs/in_progress.json); the next `uramaki run` settles it"),
+            true => self.note(
+                path,
+                what,
+                "a run died or is at work (_runs/in_progress.json); the next `uramaki run` settles it",
+            ),
             false => self.fault(path, what, hint),
         }
     }
@@ -107,7 +111,7 @@ impl Site<'_> {
 
 const RESTORE: &str = "restore it from a copy of the warehouse; files of the record are never changed";
 
-/// Verifies one run with the manifests before it, or everything. `head` is the digest of the newest manifest, as it was kept elsewhere.
+/// Verifies one run with the manifests before it, or everything. `head` is the digest of the newest of these manifests, as it was kept elsewhere.
 pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Result<Verified> {
     let site = look(store).await?;
     let mut found = Findings::default();
@@ -136,6 +140,9 @@ pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Resu
             files.add(&manifest, &mut found);
         }
         before = Some(manifest);
+    }
+    if let Some(run) = run {
+        chain.witness(&site, run, &mut found).await?;
     }
     chain.judge(&mut found);
     let newest = chain.head();
@@ -274,8 +281,7 @@ impl Verified {
         if self.holds() {
             return Ok(());
         }
-        let findings =
-            self.faults.iter().map(|f| Diagnostic::new(&f.what).at(&f.path, None).hint(&f.hint)).collect();
+        let findings = self.faults.iter().map(|f| Diagnostic::new(&f.what).at(&f.path, None).hint(&f.hint)).collect();
         Err(Error { kind: Kind::Failed, findings })
     }
 }

@@ -52,7 +52,9 @@ pub fn check(manifest: &Manifest, before: Option<&Manifest>, found: &mut Finding
         for (id, old) in &before.batches {
             match manifest.batches.get(id) {
                 None => record.says(format!("the batch {id} of run {} is gone", before.run)),
-                Some(new) if !same_batch(old, new) => record.says(format!("the batch {id} is not as run {} had it", before.run)),
+                Some(new) if !same_batch(old, new) => {
+                    record.says(format!("the batch {id} is not as run {} had it", before.run))
+                }
                 Some(_) => {}
             }
         }
@@ -85,7 +87,11 @@ fn batch_holds(id: &str, batch: &BatchRecord, at: &mut Record<'_>) {
     }
     let rejected: u64 = batch.rejected.values().sum();
     at.equals(&format!("rows read of the batch {id}"), batch.rows_read, batch.landed.rows + rejected);
-    at.equals(&format!("rows in quarantine of the batch {id}"), batch.quarantined.as_ref().map_or(0, |q| q.rows), rejected);
+    at.equals(
+        &format!("rows in quarantine of the batch {id}"),
+        batch.quarantined.as_ref().map_or(0, |q| q.rows),
+        rejected,
+    );
     if let Some(rows) = batch.stated.as_ref().and_then(|s| s.rows) {
         at.equals(&format!("rows of the batch {id} that the control totals state"), rows, batch.rows_read);
     }
@@ -141,7 +147,9 @@ fn object(label: &str, balance: &ObjectBalance, manifest: &Manifest, at: &mut Re
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mine = |f: &&FileRecord| format!("{}/{}", f.system, f.object) == label && f.date <= manifest.as_of;
     for file in manifest.files.iter().filter(mine) {
-        let Some((id, batch)) = file.batch.as_deref().and_then(|id| Some((id, manifest.batches.get(id)?))) else { continue };
+        let Some((id, batch)) = file.batch.as_deref().and_then(|id| Some((id, manifest.batches.get(id)?))) else {
+            continue;
+        };
         own.files += 1;
         own.rows += batch.rows_read;
         own.newest = own.newest.max(Some(file.date));
@@ -166,7 +174,11 @@ fn object(label: &str, balance: &ObjectBalance, manifest: &Manifest, at: &mut Re
     if balance.newest != own.newest {
         at.says(format!("{label}: its newest file is of another day"));
     }
-    at.equals(&format!("rows of {label} in all"), balance.rows, balance.accepted + balance.quarantined + balance.repeated);
+    at.equals(
+        &format!("rows of {label} in all"),
+        balance.rows,
+        balance.accepted + balance.quarantined + balance.repeated,
+    );
     at.equals(
         &format!("accepted rows of {label}, as keys and older versions"),
         balance.accepted,

@@ -7,12 +7,13 @@ use serde_json::Number;
 
 use super::{At, IDENTIFIER_HINT, is_identifier, metric, not_blank};
 use crate::config::file::{
-    BalanceYaml, CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml, ModelColumnYaml,
-    ModelYaml, SeverityYaml,
+    BalanceYaml, CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml,
+    ModelColumnYaml, ModelYaml, SeverityYaml,
 };
 use crate::config::files::{Files, text};
 use crate::config::project::{
-    BalanceFile, CheckFile, CheckKind, ColumnCheck, ColumnSpec, Literal, Materialized, ModelCheck, ModelFile, ModelSpec, Severity,
+    BalanceFile, CheckFile, CheckKind, ColumnCheck, ColumnSpec, Literal, Materialized, ModelCheck, ModelFile,
+    ModelSpec, Severity,
 };
 use crate::config::schema::Shapes;
 use crate::config::types::ModelType;
