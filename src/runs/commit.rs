@@ -23,7 +23,7 @@ pub const FAILED: &str = "_failed";
 pub const SCRATCH: &str = "_scratch";
 
 /// Where a run writes. What lies in `_runs` itself is named by its place, not by a manifest.
-pub const FOLDERS: [&str; 9] =
+const FOLDERS: [&str; 9] =
     ["landing", "quarantine", "archive", "identity", "warehouse", "marts", SCRATCH, "_runs/files", RUNS];
 
 /// A run that is ready: nothing of it can be seen yet. Committing consumes it, so that it happens once.

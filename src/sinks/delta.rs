@@ -3,13 +3,12 @@
 //! A log entry is a function of the manifest: written again after a crash it has the same bytes, so rolling forward is idempotent. That is why
 //! entries are built here (the library's own commit stamps the clock and a random id); checkpoints and reading are the library's.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use chrono::DateTime;
 use deltalake_core::DeltaTableBuilder;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::manifest::{ColumnRecord, Manifest, TableRecord};
@@ -92,11 +91,11 @@ pub async fn roll_forward(store: &Store, manifest: &Manifest, before: Option<&Ma
 async fn checkpoint(store: &Store, name: &str, version: u64) -> Result<()> {
     let failed = |e: String| Error::failed(format!("writing a checkpoint of {name}: {e}"));
     let folder = store.path(&folder(name))?;
-    let url = store.base().join(&format!("{folder}/")).map_err(|e| failed(e.to_string()))?;
-    let inner = Arc::new(object_store::prefix::PrefixStore::new(store.inner(), folder));
+    // The library knows tables by schemes of its own. Which one is all the same here: it is handed the store, and takes of the location the path alone.
+    let url = Url::parse(&format!("memory:///{folder}/")).map_err(|e| failed(e.to_string()))?;
     let table = DeltaTableBuilder::from_url(url.clone())
         .map_err(|e| failed(e.to_string()))?
-        .with_storage_backend(inner, url)
+        .with_storage_backend(store.inner(), url)
         .with_version(version)
         .load()
         .await

@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::{Findings, RESTORE, Site};
+use crate::audit::copies;
 use crate::config::project::ProjectFile;
 use crate::error::{Error, Result};
-use crate::landing::batch::rejected_schema;
+use crate::landing::batch::{contract_digest, rejected_schema};
 use crate::manifest::{BatchRecord, DataFile, Manifest, RUNS};
 use crate::models::writer::hex;
 use crate::runs::commit;
@@ -81,6 +82,31 @@ impl Named {
             self.put(&by, &format!("{RUNS}/files/{digest}"), expected, found);
         }
         self.projects.insert(manifest.run, (manifest.project.digest.clone(), manifest.project.files.clone()));
+    }
+
+    /// The columns of landed files stand in their contract: it is a part of the project, known to a manifest by its digest.
+    pub async fn contracts(&mut self, site: &Site<'_>, manifest: &Manifest, found: &mut Findings) -> Result<()> {
+        let copy = match copies::project(site.store, manifest).await {
+            Ok(copy) => copy,
+            Err(e) => {
+                let why = e.findings.first().map(|f| f.message.clone()).unwrap_or_default();
+                let hint = "columns of landed files were not looked at; their digests, sizes and rows were";
+                found.note(Manifest::path(manifest.run), why, hint);
+                return Ok(());
+            }
+        };
+        let mut schemas: BTreeMap<String, Arc<Schema>> = BTreeMap::new();
+        for object in copy.project.objects() {
+            schemas.insert(contract_digest(&object.contract)?, object.contract.landed_schema());
+        }
+        for batch in manifest.batches.values() {
+            let held = self.files.get_mut(&batch.landed.path).map(|expected| &mut expected.inside);
+            // Of batches by earlier contracts the columns are not known.
+            if let (Some(Inside::Rows { columns, .. }), Some(schema)) = (held, schemas.get(&batch.contract)) {
+                *columns = Some(schema.clone());
+            }
+        }
+        Ok(())
     }
 
     fn put(&mut self, by: &str, path: &str, expected: Expected, found: &mut Findings) {

@@ -161,6 +161,9 @@ pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Resu
         logs.last_checkpoints(&site, &mut found).await?;
         strays(&site, &chain, &files, &logs, &mut found);
     }
+    if let Some(manifest) = &before {
+        files.contracts(&site, manifest, &mut found).await?;
+    }
     files.verify(&site, &mut found).await?;
     files::project_digests(&site, &files, &mut found).await?;
     for findings in [&mut found.faults, &mut found.notes] {
