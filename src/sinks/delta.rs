@@ -91,8 +91,9 @@ pub async fn roll_forward(store: &Store, manifest: &Manifest, before: Option<&Ma
 async fn checkpoint(store: &Store, name: &str, version: u64) -> Result<()> {
     let failed = |e: String| Error::failed(format!("writing a checkpoint of {name}: {e}"));
     let folder = store.path(&folder(name))?;
-    // The library knows tables by schemes of its own. Which one is all the same here: it is handed the store, and takes of the location the path alone.
-    let url = Url::parse(&format!("memory:///{folder}/")).map_err(|e| failed(e.to_string()))?;
+    // The library knows tables by schemes of its own. It is handed the store, and takes of the location the path alone. Of files it does not believe
+    // that they are listed in order: local ones are not.
+    let url = Url::parse(&format!("file:///{folder}/")).map_err(|e| failed(e.to_string()))?;
     let table = DeltaTableBuilder::from_url(url.clone())
         .map_err(|e| failed(e.to_string()))?
         .with_storage_backend(store.inner(), url)
