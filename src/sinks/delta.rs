@@ -90,17 +90,23 @@ pub async fn roll_forward(store: &Store, manifest: &Manifest, before: Option<&Ma
 
 async fn checkpoint(store: &Store, name: &str, version: u64) -> Result<()> {
     let failed = |e: String| Error::failed(format!("writing a checkpoint of {name}: {e}"));
-    let folder = store.path(&folder(name))?;
-    // The library knows tables by schemes of its own. It is handed the store, and takes of the location the path alone. Of files it does not believe
-    // that they are listed in order: local ones are not.
-    let url = Url::parse(&format!("file:///{folder}/")).map_err(|e| failed(e.to_string()))?;
-    let table = DeltaTableBuilder::from_url(url.clone())
-        .map_err(|e| failed(e.to_string()))?
-        .with_storage_backend(store.inner(), url)
-        .with_version(version)
-        .load()
-        .await
-        .map_err(|e| failed(e.to_string()))?;
+    // The library knows tables by schemes of its own. A local one it opens by itself: it puts the entries in order, which a local listing is not. Of any other
+    // store it is handed the door, and takes of the location the path alone.
+    let builder = match store.local() {
+        Some(root) => {
+            let folder = root.join(folder(name));
+            let url =
+                Url::from_directory_path(&folder).map_err(|()| failed(format!("`{}` is no path", folder.display())))?;
+            DeltaTableBuilder::from_url(url).map_err(|e| failed(e.to_string()))?
+        }
+        None => {
+            let url =
+                Url::parse(&format!("memory:///{}/", store.path(&folder(name))?)).map_err(|e| failed(e.to_string()))?;
+            let builder = DeltaTableBuilder::from_url(url.clone()).map_err(|e| failed(e.to_string()))?;
+            builder.with_storage_backend(store.inner(), url)
+        }
+    };
+    let table = builder.with_version(version).load().await.map_err(|e| failed(e.to_string()))?;
     create_checkpoint(&table, None).await.map_err(|e| failed(e.to_string()))
 }
 
