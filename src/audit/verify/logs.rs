@@ -66,8 +66,7 @@ impl Logs {
                 ),
                 Some(_) => {}
             }
-            let adds = manifest.tables.get(&entry.table).map_or(0, |t| t.files.len() as u64);
-            self.checkpoint(site, manifest, &entry.table, entry.version, adds, seal, found);
+            self.checkpoint(site, manifest, &entry.table, entry.version, seal, found);
             self.named.insert(entry.path);
         }
         Ok(())
@@ -79,7 +78,6 @@ impl Logs {
         manifest: &Manifest,
         table: &str,
         version: u64,
-        adds: u64,
         seal: Option<&[Line]>,
         found: &mut Findings,
     ) {
@@ -89,6 +87,7 @@ impl Logs {
         let path = delta::checkpoint_path(table, version);
         found.count("checkpoints of Delta logs", 1);
         if site.there.contains_key(&path) {
+            let adds = manifest.tables.get(table).map_or(0, |t| t.files.len() as u64);
             self.checkpoints.insert(table.to_string(), (version, adds));
         } else if manifest.sealed || seal.is_some() {
             let explained = site.is_open(manifest.run);

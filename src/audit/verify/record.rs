@@ -131,11 +131,12 @@ fn files(manifest: &Manifest, before: Option<&Manifest>, at: &mut Record<'_>) {
             None if file.refused.is_none() => at.says(format!("{}: neither loaded nor refused", file.name)),
             None => {}
             Some((id, None)) => at.says(format!("{}: its batch {id} is not in the manifest", file.name)),
-            Some((id, Some(batch))) => {
-                if (&batch.source, &batch.system, &batch.object) != (&file.sha256, &file.system, &file.object) {
-                    at.says(format!("{}: its batch {id} is of other bytes, or of another object", file.name));
-                }
+            Some((id, Some(batch)))
+                if (&batch.source, &batch.system, &batch.object) != (&file.sha256, &file.system, &file.object) =>
+            {
+                at.says(format!("{}: its batch {id} is of other bytes, or of another object", file.name));
             }
+            Some((_, Some(_))) => {}
         }
     }
     at.found.count("files handed over", manifest.files.len() as u64 - old.len().min(manifest.files.len()) as u64);
