@@ -365,12 +365,12 @@ pub enum AuditVerb {
     /// Why is a row not there: quarantined, superseded, filtered, merged, late?
     WhyNot {
         /// The table that lacks the row
-        #[arg(value_name = "MART", required_unless_present = "source", conflicts_with = "source")]
+        #[arg(value_name = "MART", required_unless_present = "source")]
         table: Option<String>,
         /// The key that it would have: one value for each column of the key, in its order, or COLUMN=VALUE
         #[arg(long, value_name = "K", required_unless_present = "source", conflicts_with = "source")]
         key: Vec<String>,
-        /// A line of an extract instead: shopify/orders/2026-11-20.csv:17
+        /// A line of an extract instead of a key: shopify/orders/2026-11-20.csv:17
         #[arg(long, value_name = "FILE:LINE")]
         source: Option<String>,
         /// The run that is asked (default: the last)

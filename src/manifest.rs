@@ -19,6 +19,9 @@ pub const FORMAT: u32 = 1;
 pub struct Manifest {
     pub format: u32,
     pub run: u64,
+    /// Whether `_runs/<N>.sha256` belongs to it: manifests of before seals have none.
+    #[serde(default)]
+    pub sealed: bool,
     /// SHA-256 of the manifest before, as stored.
     pub previous: Option<String>,
     /// The business day that the run stands for.
@@ -94,11 +97,25 @@ pub struct BatchRecord {
     pub unmapped: Vec<String>,
     /// The archived bytes, relative to the warehouse.
     pub archive: Option<String>,
+    /// SHA-256 of the archived file itself; None in records of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_sha256: Option<String>,
     /// `balanced`, `rows only: …`, or None without control totals.
     pub control: Option<String>,
+    /// What the control totals state; None without them, and in records of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<StatedTotals>,
     /// Local times that a clock change made ambiguous.
     #[serde(default)]
     pub ambiguous_times: u64,
+}
+
+/// The control totals of a file, as its source states them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatedTotals {
+    pub rows: Option<u64>,
+    /// Column → sum, as written.
+    pub sums: BTreeMap<String, String>,
 }
 
 /// A Parquet file, relative to the warehouse.
@@ -175,6 +192,11 @@ pub struct StageRecord {
 impl Manifest {
     pub fn path(run: u64) -> String {
         format!("{RUNS}/{run}.json")
+    }
+
+    /// The digests of what the run wrote last: its manifest and its entries in the Delta logs.
+    pub fn seal_path(run: u64) -> String {
+        format!("{RUNS}/{run}.sha256")
     }
 
     pub fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -2,12 +2,14 @@
 //!
 //! It reads what runs have committed, and trusts nothing that it can compute.
 
+pub mod balance;
 pub mod bundle;
 mod compare;
 pub mod diff;
 pub mod pack;
 mod replay;
 pub mod reproduce;
-pub mod rules;
+mod rules;
 pub mod trace;
+pub mod verify;
 pub mod why_not;

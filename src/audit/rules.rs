@@ -2,10 +2,10 @@
 
 use tempfile::TempDir;
 
-use crate::config::{self, Overrides, Project};
-use crate::error::{Error, Result};
-use crate::manifest::{Manifest, RUNS};
-use crate::models::writer::sha256;
+use super::replay;
+use crate::config::Project;
+use crate::error::Result;
+use crate::manifest::Manifest;
 use crate::store::Store;
 
 /// A run's project. Its files lie in a folder that goes with it.
@@ -19,28 +19,8 @@ impl Rules {
     /// not understand.
     pub async fn of_run(store: &Store, manifest: &Manifest) -> Result<Rules> {
         let folder = tempfile::tempdir()?;
-        for (name, digest) in &manifest.project.files {
-            let path = format!("{RUNS}/files/{digest}");
-            let bytes = store.get(&path).await?.ok_or_else(|| {
-                Error::failed(format!("the copy of `{name}` that run {} used is not there", manifest.run))
-                    .at(&path, None)
-                    .hint("`uramaki audit verify` tells what else is missing")
-            })?;
-            if sha256(&bytes) != *digest {
-                return Err(Error::failed(format!("the copy of `{name}` that run {} used was changed", manifest.run))
-                    .at(&path, None)
-                    .hint("`uramaki audit verify` tells what else was changed"));
-            }
-            let target = folder.path().join(name);
-            if let Some(parent) = target.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            std::fs::write(&target, &bytes)?;
-        }
-        let nowhere = folder.path().join("drop").display().to_string();
-        let overrides = Overrides { warehouse: None, drop: Some(nowhere) };
-        let project = config::load(folder.path(), &overrides)
-            .map_err(|e| e.context(format!("reading the project of run {}", manifest.run)))?;
+        let files = replay::files(store, manifest).await?;
+        let project = replay::project_of(store, manifest, &files, folder.path())?;
         Ok(Rules { project, _folder: folder })
     }
 }

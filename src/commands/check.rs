@@ -9,6 +9,7 @@ use crate::runs::compile;
 pub async fn check(project: &Project, _args: &CheckArgs) -> Result<()> {
     let graph = compile::graph(project)?;
     let compiled = compile::compile(project, &graph).await?;
+    compile::balances(project, &graph).await?;
     let models: Vec<String> = compiled.models.iter().map(|(layer, n)| format!("{n} {layer}")).collect();
     super::print(&format!(
         "{}: {} pipelines with {} objects, models: {}, {} checks: all in order",

@@ -59,7 +59,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
     });
     let mut pipelines = pipelines(&files, &shapes, &mut findings);
     pipelines.sort_by(|a, b| a.system.cmp(&b.system));
-    let (models, checks) = compile::models_and_checks(&files, &shapes, &mut findings);
+    let compile::Queries { models, checks, balances } = compile::queries(&files, &shapes, &mut findings);
     compile::relationships(&models, &files, &mut findings);
     compile::metrics(&models, &mut findings);
     // Where a pipeline is faulty, a release may name it rightly: first things first.
@@ -108,6 +108,7 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Project> {
             pipelines,
             models,
             checks,
+            balances,
             files: files.all,
             releases,
             decisions,

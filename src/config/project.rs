@@ -42,6 +42,7 @@ pub struct Project {
     pub models: Vec<ModelFile>,
     /// By path.
     pub checks: Vec<CheckFile>,
+    pub balances: Vec<BalanceFile>,
     /// Every file that was read, by path: what a run publishes is a function of their bytes.
     pub files: Vec<ProjectFile>,
     pub releases: Vec<Release>,
@@ -452,6 +453,15 @@ pub struct CheckFile {
     pub description: String,
     pub severity: Severity,
     pub hint: Option<String>,
+}
+
+/// Steps of a balance: a query that puts what comes out beside what goes in. Only an audit asks it.
+#[derive(Debug, Clone)]
+pub struct BalanceFile {
+    pub name: String,
+    pub sql_path: String,
+    pub sql: String,
+    pub description: String,
 }
 
 /// One line of `quarantine-releases.csv`: a quarantined row that somebody has dealt with.

@@ -5,7 +5,7 @@ use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use super::file::{CheckYaml, ModelYaml, PipelineYaml, ProjectYaml};
+use super::file::{BalanceYaml, CheckYaml, ModelYaml, PipelineYaml, ProjectYaml};
 use super::linkage::LinkageYaml;
 use super::suggest;
 use super::yaml::{Document, join};
@@ -18,6 +18,7 @@ pub fn schemas() -> Value {
     all.insert("pipeline".to_string(), schema_of::<PipelineYaml>("pipelines/<system>.yaml"));
     all.insert("model".to_string(), schema_of::<ModelYaml>("sql/<layer>/<name>.yml"));
     all.insert("check".to_string(), schema_of::<CheckYaml>("sql/checks/<name>.yml"));
+    all.insert("balance".to_string(), schema_of::<BalanceYaml>("sql/balances/<name>.yml"));
     all.insert("identity".to_string(), schema_of::<LinkageYaml>("identity.yaml"));
     Value::Object(all)
 }
@@ -38,12 +39,13 @@ pub struct Shape {
     validator: Validator,
 }
 
-/// The five shapes. Compiling them is the dear part: once per load.
+/// The six shapes. Compiling them is the dear part: once per load.
 pub struct Shapes {
     pub project: Shape,
     pub pipeline: Shape,
     pub model: Shape,
     pub check: Shape,
+    pub balance: Shape,
     pub linkage: Shape,
 }
 
@@ -59,6 +61,7 @@ impl Shapes {
             pipeline: Shape::compile::<PipelineYaml>("pipeline")?,
             model: Shape::compile::<ModelYaml>("model")?,
             check: Shape::compile::<CheckYaml>("check")?,
+            balance: Shape::compile::<BalanceYaml>("balance")?,
             linkage: linkage()?,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::decode::{self, Compression, DecodeError, Outcome, Receiver, Refusal, 
 use crate::config::project::Object;
 use crate::contract::{Contract, Format};
 use crate::error::{Diagnostic, Error, Result};
-use crate::manifest::{BatchRecord, DataFile};
+use crate::manifest::{BatchRecord, DataFile, StatedTotals};
 use crate::models::writer::{HashingFile, hex, properties, sha256};
 use crate::sources::drop::Found;
 use crate::store::Store;
@@ -61,6 +61,12 @@ impl Stated {
 }
 
 impl ControlTotals {
+    /// As a manifest keeps them.
+    fn stated(&self) -> StatedTotals {
+        let sums = self.sums.iter().map(|(column, sum)| (column.clone(), sum.text().to_string())).collect();
+        StatedTotals { rows: self.rows, sums }
+    }
+
     pub fn parse(bytes: &[u8], name: &str) -> Result<ControlTotals, Box<Diagnostic>> {
         serde_json::from_slice(bytes).map_err(|e| {
             Box::new(
@@ -108,6 +114,7 @@ pub fn land(
     let archive = object.archive.then(|| Archive::create(&paths.archive, found.compression.is_some())).transpose()?;
     let mut source = Source { inner: &mut input, digest: Sha256::new(), archive, failed: None };
     let mut receiver = Writer::create(contract, &paths)?;
+    let stated = totals.as_ref().map(ControlTotals::stated);
     let sums: Vec<String> = totals.iter().flat_map(|t| t.sums.keys().cloned()).collect();
     let settings = Settings::default();
     let compression = match found.compression.as_deref() {
@@ -132,7 +139,8 @@ pub fn land(
     // A refused file is read to its end all the same: it is known by the digest of all its bytes.
     std::io::copy(&mut source, &mut std::io::sink())
         .map_err(|e| Error::failed(format!("cannot read the file to its end: {e}")).at(&found.name, None))?;
-    let (source_digest, archive) = source.finish(&paths.archive)?;
+    let (source_digest, archive_sha256) = source.finish(&paths.archive)?;
+    let archive = archive_sha256.is_some();
     let refused = |finding: Diagnostic, is_drift| {
         Ok(Landed::Refused { sha256: source_digest.clone(), finding: finding.at(&found.name, None), is_drift })
     };
@@ -164,7 +172,9 @@ pub fn land(
             let end = found.compression.as_deref().unwrap_or("zst");
             format!("archive/{}/{source_digest}.{end}", &source_digest[..2])
         }),
+        archive_sha256,
         control,
+        stated,
         ambiguous_times: outcome.ambiguous_times,
         quarantined: quarantined.clone(),
     };
@@ -278,28 +288,25 @@ impl Read for Source<'_> {
 }
 
 impl Source<'_> {
-    /// The digest, and whether the bytes were archived.
-    fn finish(self, path: &Path) -> Result<(String, bool)> {
+    /// The digest, and that of the archived file where there is one.
+    fn finish(self, path: &Path) -> Result<(String, Option<String>)> {
         if let Some(e) = self.failed {
             return Err(Error::failed(format!("cannot write the archive `{}`: {e}", path.display())));
         }
-        let archived = self.archive.is_some();
-        if let Some(archive) = self.archive {
-            archive.finish()?;
-        }
+        let archived = self.archive.map(Archive::finish).transpose()?;
         Ok((hex(&self.digest.finalize()), archived))
     }
 }
 
 /// What came compressed is kept as it came.
 enum Archive {
-    Plain(BufWriter<File>),
-    Zstd(zstd::Encoder<'static, BufWriter<File>>),
+    Plain(HashingFile),
+    Zstd(zstd::Encoder<'static, HashingFile>),
 }
 
 impl Archive {
     fn create(path: &Path, compressed: bool) -> Result<Archive> {
-        let file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        let file = HashingFile::create(path)?;
         Ok(if compressed { Archive::Plain(file) } else { Archive::Zstd(zstd::Encoder::new(file, 1)?) })
     }
 
@@ -310,13 +317,13 @@ impl Archive {
         }
     }
 
-    fn finish(self) -> Result<()> {
-        let mut file = match self {
+    /// The digest of the file.
+    fn finish(self) -> Result<String> {
+        let file = match self {
             Archive::Plain(file) => file,
             Archive::Zstd(encoder) => encoder.finish()?,
         };
-        file.flush()?;
-        Ok(())
+        Ok(file.finish()?.0)
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use super::parameters::{self, Parameters};
-use crate::config::project::{CheckFile, ModelFile, Project};
+use crate::config::project::{BalanceFile, CheckFile, Materialized, ModelFile, Project};
 use crate::config::suggest;
 use crate::error::{Diagnostic, Error, Kind, Result};
 
@@ -57,6 +57,36 @@ pub struct SqlCheck {
     pub file: Arc<CheckFile>,
     pub reads: BTreeSet<String>,
     pub statement: DfStatement,
+}
+
+/// Steps of a balance. They are no part of the graph: a run does not ask them.
+#[derive(Debug, Clone)]
+pub struct SqlBalance {
+    pub file: Arc<BalanceFile>,
+    pub statement: DfStatement,
+}
+
+/// Parses the project's balances; reports all faults at once.
+pub fn balances(project: &Project, as_of: DateTime<Utc>) -> Result<Vec<SqlBalance>> {
+    let parameters = Parameters::new(project, as_of);
+    let is_there = |m: &&ModelFile| m.spec.materialized != Materialized::Intermediate;
+    let mut known: BTreeSet<String> =
+        project.models.iter().filter(is_there).map(|m| format!("{}.{}", m.layer, m.name)).collect();
+    known.extend(IDENTITY_TABLES.iter().map(ToString::to_string));
+    known.insert(CALENDAR.into());
+    let (mut balances, mut findings) = (Vec::new(), Vec::new());
+    for file in &project.balances {
+        let Some(Parsed { statement, reads, .. }) = parse(&file.sql, &file.sql_path, &parameters, &mut findings) else {
+            continue;
+        };
+        let mut faults = Vec::new();
+        check_reads(&file.sql_path, &file.sql, &reads, &known, &mut faults);
+        let hint = "a balance reads staging, identity, and the tables of warehouse and marts that are published";
+        let is_meant = |f: &Diagnostic| f.hint.as_ref().is_some_and(|h| h.starts_with("did you mean"));
+        findings.extend(faults.into_iter().map(|f| if is_meant(&f) { f } else { f.hint(hint) }));
+        balances.push(SqlBalance { file: Arc::new(file.clone()), statement });
+    }
+    if findings.is_empty() { Ok(balances) } else { Err(Error { kind: Kind::Config, findings }) }
 }
 
 /// All models in an order in which each comes after what it reads.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use crate::config::project::Project;
+use super::seal;
+use crate::config::project::{Project, ProjectFile};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::manifest::{self, Manifest, RUNS, Stored};
 use crate::models::writer::sha256;
@@ -15,7 +16,7 @@ use crate::sinks::delta;
 use crate::store::Store;
 
 /// There while a run works, and after one died.
-const MARKER: &str = "_runs/in_progress.json";
+pub const MARKER: &str = "_runs/in_progress.json";
 /// Offenders of the last run that failed its checks.
 pub const FAILED: &str = "_failed";
 /// Local files of a run in a local warehouse.
@@ -35,6 +36,8 @@ pub struct Prepared {
 /// A run whose manifest is there: readers see it, its Delta logs are to follow.
 pub struct Committed {
     pub manifest: Manifest,
+    /// Of the manifest, as stored.
+    sha256: String,
 }
 
 /// Says that a run is at work.
@@ -69,21 +72,24 @@ impl Prepared {
         }
         is_committing.store(true, Ordering::SeqCst);
         let path = Manifest::path(self.manifest.run);
-        if !store.put_if_absent(&path, Bytes::from(self.manifest.to_bytes()?)).await? {
+        let bytes = Bytes::from(self.manifest.to_bytes()?);
+        let sha256 = sha256(&bytes);
+        if !store.put_if_absent(&path, bytes).await? {
             return Err(Error::new(
                 Kind::Locked,
                 Diagnostic::new(format!("another run committed as run {} first", self.manifest.run))
                     .hint("start again: this run published nothing"),
             ));
         }
-        Ok(Committed { manifest: self.manifest })
+        Ok(Committed { manifest: self.manifest, sha256 })
     }
 }
 
 impl Committed {
-    /// Lets the tables' logs follow the manifest.
+    /// Lets the tables' logs follow the manifest, and seals both.
     pub async fn roll_forward(&self, store: &Store, before: Option<&Manifest>) -> Result<()> {
-        delta::roll_forward(store, &self.manifest, before).await
+        delta::roll_forward(store, &self.manifest, before).await?;
+        seal::write(store, &self.manifest, &self.sha256, before).await
     }
 }
 
@@ -105,6 +111,7 @@ pub async fn recover(store: &Store) -> Result<(Option<Stored>, Option<String>)> 
                 n => Some(manifest::read(store, n - 1).await?.manifest),
             };
             delta::roll_forward(store, &stored.manifest, before.as_ref()).await?;
+            seal::write(store, &stored.manifest, &stored.sha256, before.as_ref()).await?;
             sweep_halves(store, &FOLDERS)?;
             format!("run {} ended after its commit: its tables were rolled forward", stored.manifest.run)
         }
@@ -178,7 +185,11 @@ pub fn previous_digest(last: Option<&Stored>) -> Option<String> {
 
 /// A digest over the project's files, as far as tables are made from them: not over the sinks.
 pub fn project_digest(project: &Project) -> String {
-    let lines: Vec<String> =
-        project.files.iter().map(|f| format!("{} {}\n", f.sha256_without_sinks(), f.path)).collect();
+    digest_of_files(&project.files)
+}
+
+/// The same from the files alone, sorted by path.
+pub fn digest_of_files(files: &[ProjectFile]) -> String {
+    let lines: Vec<String> = files.iter().map(|f| format!("{} {}\n", f.sha256_without_sinks(), f.path)).collect();
     sha256(lines.concat().as_bytes())
 }

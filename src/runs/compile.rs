@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::DataType;
 use chrono::Utc;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
 use super::{publish, resolve, tables};
@@ -13,7 +15,7 @@ use crate::config::project::{Evidence, Project};
 use crate::engine::{self, Limits};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::identity::collect;
-use crate::models::graph::{Graph, Model};
+use crate::models::graph::{self, Graph, Model};
 use crate::models::{metric, plan};
 use crate::store::Store;
 
@@ -59,6 +61,49 @@ pub async fn compile(project: &Project, graph: &Graph) -> Result<Compiled> {
     findings.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
     findings.dedup();
     if findings.is_empty() { Ok(compiled) } else { Err(Error { kind: Kind::Config, findings }) }
+}
+
+/// Plans the project's balances and looks at their columns. A run does not ask them, and does not stop where one is faulty.
+pub async fn balances(project: &Project, graph: &Graph) -> Result<usize> {
+    let context = declared(project, graph)?;
+    let balances = graph::balances(project, Utc::now())?;
+    let mut findings = Vec::new();
+    for balance in &balances {
+        match plan::logical(&context, &balance.statement, &balance.file.sql_path).await {
+            Ok(logical) => {
+                findings.extend(plan::refuse_impure(&logical, &balance.file.sql, &balance.file.sql_path));
+                findings.extend(balance_columns(&logical, &balance.file.sql_path));
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    if findings.is_empty() { Ok(balances.len()) } else { Err(Error { kind: Kind::Config, findings }) }
+}
+
+/// The columns that a balance selects, in this order.
+pub const BALANCE_COLUMNS: [&str; 8] =
+    ["step", "measure", "unit", "origin", "origin_value", "target", "target_value", "reason"];
+
+fn balance_columns(logical: &LogicalPlan, path: &str) -> Vec<Diagnostic> {
+    let fields = logical.schema().fields();
+    let names: Vec<&str> = fields.iter().map(|f| f.name().as_str()).collect();
+    if names != BALANCE_COLUMNS {
+        let finding = Diagnostic::new(format!("a balance does not select {}", names.join(", "))).at(path, None);
+        return vec![finding.hint(format!("it selects {}, in this order", BALANCE_COLUMNS.join(", ")))];
+    }
+    let is_right = |name: &str, kind: &DataType| match name {
+        "origin_value" | "target_value" => matches!(kind, DataType::Decimal128(_, _) | DataType::Int64),
+        "reason" => matches!(kind, DataType::Utf8 | DataType::Null),
+        _ => *kind == DataType::Utf8,
+    };
+    let wrong = fields.iter().filter(|f| !is_right(f.name(), f.data_type()));
+    wrong
+        .map(|f| {
+            Diagnostic::new(format!("`{}` of a balance comes out as {}", f.name(), f.data_type()))
+                .at(path, None)
+                .hint("both values are decimals or counts, all others are texts: cast it")
+        })
+        .collect()
 }
 
 /// A session that knows every table by its declared schema, and no row of any.

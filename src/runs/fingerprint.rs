@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use crate::checks;
@@ -11,6 +12,7 @@ use crate::error::Result;
 use crate::identity;
 use crate::landing::batch::contract_digest;
 use crate::landing::newest::Sequence;
+use crate::manifest::FileRecord;
 use crate::models::graph::{CALENDAR, Graph, REJECTED};
 use crate::models::parameters::Parameters;
 use crate::models::writer::hex;
@@ -40,6 +42,13 @@ pub fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         digest.update(part.as_bytes());
     }
     hex(&digest.finalize())
+}
+
+/// What a run was made from: the project, the day and the batches, in the order of its files.
+pub fn of_run(project: &str, as_of: NaiveDate, files: &[FileRecord]) -> String {
+    let as_of = as_of.to_string();
+    let batches = files.iter().filter_map(|f| f.batch.as_deref());
+    digest([project, as_of.as_str()].into_iter().chain(batches))
 }
 
 /// All fingerprints of a run, from its inputs and the project.

@@ -220,8 +220,10 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
     let sha256 = batch.record.source.clone();
     if job.archived.is_some() {
         let (id, mut record) = batch.store(warehouse).await?;
+        keep_archive(loaded, &mut record);
         // Control totals are not archived: what they said of these bytes still holds.
         record.control = record.control.or_else(|| job.archived.as_ref()?.control.clone());
+        record.stated = record.stated.or_else(|| job.archived.as_ref()?.stated.clone());
         for file in loaded
             .files
             .iter_mut()
@@ -257,7 +259,9 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
         loaded.warnings.push(format!("{}: control totals checked for {control}", job.found.name));
     }
     let (id, mut record) = batch.store(warehouse).await?;
+    keep_archive(loaded, &mut record);
     record.control = record.control.or_else(|| loaded.batches.get(&id)?.control.clone());
+    record.stated = record.stated.or_else(|| loaded.batches.get(&id)?.stated.clone());
     loaded.batches.insert(id.clone(), record);
     match same_bytes {
         // It had been left out, and is settled.
@@ -269,6 +273,16 @@ async fn record(loaded: &mut Loaded, job: &Job, batch: NewBatch, warehouse: &Sto
         None => add_file(loaded, &job.found, sha256, Some(id), None, run),
     }
     Ok(())
+}
+
+/// An archived file that was there before stays as it is, and so does what is known of it.
+fn keep_archive(loaded: &Loaded, record: &mut BatchRecord) {
+    if record.archive.is_none() {
+        return;
+    }
+    if let Some(before) = loaded.batches.values().find(|b| b.archive == record.archive) {
+        record.archive_sha256 = before.archive_sha256.clone();
+    }
 }
 
 /// Goes on without a refused file, as its pipeline says; every report tells of it until it is settled.

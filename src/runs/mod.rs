@@ -14,5 +14,6 @@ pub mod publish;
 pub mod reading;
 pub mod resolve;
 pub mod run;
+pub mod seal;
 pub mod tables;
 pub mod verdict;

@@ -339,14 +339,11 @@ fn draft(
 ) -> Manifest {
     let files: BTreeMap<String, String> = project.files.iter().map(|f| (f.path.clone(), f.sha256.clone())).collect();
     let digest = commit::project_digest(project);
-    let inputs: Vec<&str> = loaded.files.iter().filter_map(|f| f.batch.as_deref()).collect();
-    let as_of = intake.as_of.to_string();
-    let mut parts = vec![digest.as_str(), as_of.as_str()];
-    parts.extend(&inputs);
-    let fingerprint = fingerprint::digest(parts);
+    let fingerprint = fingerprint::of_run(&digest, intake.as_of, &loaded.files);
     Manifest {
         format: FORMAT,
         run: number,
+        sealed: true,
         previous: commit::previous_digest(last.as_ref()),
         as_of: intake.as_of,
         as_of_instant: intake.as_of_instant.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),

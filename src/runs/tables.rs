@@ -43,6 +43,22 @@ pub fn register_landed(
     catalog::register(context, &format!("landing.{}", object.contract.table()), Arc::new(table))
 }
 
+/// `main.landed__<system>__<object>`: every row of these batches, whether a newer version of its key came or not.
+pub fn register_all_landed(
+    context: &SessionContext,
+    store: &Store,
+    object: &Object,
+    batches: &BTreeMap<String, DataFile>,
+) -> Result<()> {
+    let files = batches
+        .iter()
+        .map(|(id, data)| file(store, data, vec![ScalarValue::Utf8(Some(id.clone()))], Vec::new()))
+        .collect::<Result<_>>()?;
+    let constants = vec![Field::new(BATCH_COLUMN, DataType::Utf8, false)];
+    let table = FilesTable::new(store, &object.contract.landed_schema(), constants, files, &[])?;
+    catalog::register(context, &format!("main.landed__{}", object.contract.table()), Arc::new(table))
+}
+
 fn file(store: &Store, data: &DataFile, constants: Vec<ScalarValue>, skip: Vec<u64>) -> Result<TableFile> {
     Ok(TableFile { path: store.path(&data.path)?, bytes: data.bytes, rows: data.rows, constants, skip: Arc::new(skip) })
 }

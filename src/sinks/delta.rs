@@ -3,13 +3,12 @@
 //! A log entry is a function of the manifest: written again after a crash it has the same bytes, so rolling forward is idempotent. That is why
 //! entries are built here (the library's own commit stamps the clock and a random id); checkpoints and reading are the library's.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use chrono::DateTime;
 use deltalake_core::DeltaTableBuilder;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::manifest::{ColumnRecord, Manifest, TableRecord};
@@ -24,28 +23,66 @@ pub fn folder(table: &str) -> String {
     table.replacen('.', "/", 1)
 }
 
-fn entry_path(table: &str, version: u64) -> String {
+/// Where the log entry of a version lies.
+pub fn entry_path(table: &str, version: u64) -> String {
     format!("{}/_delta_log/{version:020}.json", folder(table))
+}
+
+/// Where the checkpoint of a version lies.
+pub fn checkpoint_path(table: &str, version: u64) -> String {
+    format!("{}/_delta_log/{version:020}.checkpoint.parquet", folder(table))
+}
+
+/// Where a table's log says which checkpoint is the newest.
+pub fn last_checkpoint_path(table: &str) -> String {
+    format!("{}/_delta_log/_last_checkpoint", folder(table))
+}
+
+/// Whether a checkpoint goes with this version.
+pub fn has_checkpoint(version: u64) -> bool {
+    version > 0 && version.is_multiple_of(CHECKPOINT_EVERY)
+}
+
+/// One log entry, as the manifests have it.
+pub struct Entry {
+    pub table: String,
+    pub version: u64,
+    pub path: String,
+    pub bytes: Bytes,
+}
+
+/// The log entries of a run, by table.
+pub fn entries(manifest: &Manifest, before: Option<&Manifest>) -> Result<Vec<Entry>> {
+    manifest
+        .tables
+        .iter()
+        .filter(|(_, table)| table.run == manifest.run)
+        .map(|(name, table)| {
+            let previous = before.and_then(|m| m.tables.get(name));
+            Ok(Entry {
+                table: name.clone(),
+                version: table.version,
+                path: entry_path(name, table.version),
+                bytes: entry(name, table, previous, manifest)?,
+            })
+        })
+        .collect()
 }
 
 /// Writes the log entries of every table that the manifest's run published, where they are not there yet.
 pub async fn roll_forward(store: &Store, manifest: &Manifest, before: Option<&Manifest>) -> Result<()> {
-    for (name, table) in &manifest.tables {
-        if table.run != manifest.run {
-            continue;
-        }
-        let previous = before.and_then(|m| m.tables.get(name));
-        let entry = entry(name, table, previous, manifest)?;
-        let path = entry_path(name, table.version);
-        if !store.put_if_absent(&path, entry.clone()).await? {
+    for Entry { table, version, path, bytes } in entries(manifest, before)? {
+        if !store.put_if_absent(&path, bytes.clone()).await? {
             let there = store.get(&path).await?;
-            if there.as_ref() != Some(&entry) {
-                return Err(Error::failed(format!("version {} of the Delta table {name} was written by somebody else", table.version))
+            if there.as_ref() != Some(&bytes) {
+                return Err(Error::failed(format!("version {version} of the Delta table {table} was written by somebody else"))
                     .at(path, None)
                     .hint("Uramaki alone writes its tables; restore the table's log, or move the table's folder away and run with --full-refresh"));
             }
-        } else if table.version > 0 && table.version.is_multiple_of(CHECKPOINT_EVERY) {
-            checkpoint(store, name, table.version).await?;
+        }
+        // A run that died between entry and checkpoint left the first without the second.
+        if has_checkpoint(version) && store.head(&checkpoint_path(&table, version)).await?.is_none() {
+            checkpoint(store, &table, version).await?;
         }
     }
     Ok(())
@@ -53,16 +90,23 @@ pub async fn roll_forward(store: &Store, manifest: &Manifest, before: Option<&Ma
 
 async fn checkpoint(store: &Store, name: &str, version: u64) -> Result<()> {
     let failed = |e: String| Error::failed(format!("writing a checkpoint of {name}: {e}"));
-    let folder = store.path(&folder(name))?;
-    let url = store.base().join(&format!("{folder}/")).map_err(|e| failed(e.to_string()))?;
-    let inner = Arc::new(object_store::prefix::PrefixStore::new(store.inner(), folder));
-    let table = DeltaTableBuilder::from_url(url.clone())
-        .map_err(|e| failed(e.to_string()))?
-        .with_storage_backend(inner, url)
-        .with_version(version)
-        .load()
-        .await
-        .map_err(|e| failed(e.to_string()))?;
+    // The library knows tables by schemes of its own. A local one it opens by itself: it puts the entries in order, which a local listing is not. Of any other
+    // store it is handed the door, and takes of the location the path alone.
+    let builder = match store.local() {
+        Some(root) => {
+            let folder = root.join(folder(name));
+            let url =
+                Url::from_directory_path(&folder).map_err(|()| failed(format!("`{}` is no path", folder.display())))?;
+            DeltaTableBuilder::from_url(url).map_err(|e| failed(e.to_string()))?
+        }
+        None => {
+            let url =
+                Url::parse(&format!("memory:///{}/", store.path(&folder(name))?)).map_err(|e| failed(e.to_string()))?;
+            let builder = DeltaTableBuilder::from_url(url.clone()).map_err(|e| failed(e.to_string()))?;
+            builder.with_storage_backend(store.inner(), url)
+        }
+    };
+    let table = builder.with_version(version).load().await.map_err(|e| failed(e.to_string()))?;
     create_checkpoint(&table, None).await.map_err(|e| failed(e.to_string()))
 }
 
@@ -75,7 +119,7 @@ fn entry(name: &str, table: &TableRecord, previous: Option<&TableRecord>, manife
         "timestamp": millis,
         "operation": "WRITE",
         "operationParameters": {"mode": "Overwrite"},
-        "engineInfo": format!("uramaki {}", env!("CARGO_PKG_VERSION")),
+        "engineInfo": format!("uramaki {}", engine_version(manifest)),
         "uramakiRun": manifest.run,
     }})];
     if table.version == 0 {
@@ -107,6 +151,11 @@ fn entry(name: &str, table: &TableRecord, previous: Option<&TableRecord>, manife
     }
     let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
     Ok(Bytes::from(lines.join("\n") + "\n"))
+}
+
+/// The program that made the run: an entry is the same whoever makes it again.
+fn engine_version(manifest: &Manifest) -> &str {
+    manifest.versions.get("uramaki").map_or(env!("CARGO_PKG_VERSION"), String::as_str)
 }
 
 fn relative<'a>(table: &str, path: &'a str) -> &'a str {

@@ -273,11 +273,14 @@ async fn is_same(
     whole: bool,
 ) -> Result<bool> {
     let context = again::made(scene, &walk.rows, whole).await?;
-    let Some(made) = self::row(&context, table, key).await? else { return Ok(false) };
-    Ok(wanted.iter().all(|column| match (row.column_by_name(column), made.column_by_name(column)) {
-        (Some(a), Some(b)) => a == b,
-        _ => false,
-    }))
+    let Some(made) = self::row(&context, table, key).await? else {
+        tracing::debug!("the listed rows do not give the row");
+        return Ok(false);
+    };
+    let is_other = |column: &&String| row.column_by_name(column) != made.column_by_name(column);
+    let others: Vec<&String> = wanted.iter().filter(is_other).collect();
+    tracing::debug!(columns = ?others, "made otherwise from the listed rows");
+    Ok(others.is_empty())
 }
 
 /// Lists all rows of what sources and identity gave.

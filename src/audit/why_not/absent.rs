@@ -26,7 +26,7 @@ use crate::store::Store;
 pub async fn row(store: &Store, manifest: &Manifest, typed: &str, key: &[String]) -> Result<Told> {
     let (table, record) = table_named(manifest, typed)?;
     let rules = Rules::of_run(store, manifest).await?;
-    let mut wanted = every(&rules, manifest)?;
+    let mut wanted = every(&rules, manifest);
     wanted.retain(|name| *name == table);
     let scene = Scene::open(&rules, store, manifest, &wanted).await?;
     let Some(columns) = scene.keys.get(&table).filter(|_| scene.graph.models.contains_key(&table)) else {
@@ -56,7 +56,12 @@ pub async fn row(store: &Store, manifest: &Manifest, typed: &str, key: &[String]
         let conditions = key.into_iter().map(|(name, value)| ident(name).eq(value)).collect();
         absent.table(table.clone(), conditions).await?;
     }
-    Ok(Told { run: manifest.run, asked: format!("{table}, {}", asked.join(", ")), reasons: absent.reasons })
+    Ok(Told {
+        run: manifest.run,
+        asked: format!("{table}, {}", asked.join(", ")),
+        reasons: absent.reasons,
+        elsewhere: Vec::new(),
+    })
 }
 
 struct Absent<'a> {

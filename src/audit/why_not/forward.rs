@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Field;
+use datafusion::common::JoinType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, JoinType};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
-use super::{Kind, Reason};
+use super::{Kind, Reason, operator};
 use crate::audit::trace::restricted;
 use crate::audit::trace::rows::Distinct;
 use crate::audit::trace::segment::{self, Ground, Stretch, column_named};
@@ -173,39 +173,32 @@ fn is_scan(plan: &LogicalPlan, table: &str) -> bool {
 
 /// Why rows that come into a node do not come out of it.
 pub fn ends_at(node: &LogicalPlan, model: &Model) -> Reason {
-    let (path, sql) = (&model.file.sql_path, &model.file.sql);
+    let path = &model.file.sql_path;
     match node {
         LogicalPlan::Filter(filter) => {
             let what = format!("the condition `{}` does not hold", filter.predicate.human_display());
-            Reason::new(Kind::Filtered, &model.name, what).in_sql(path, sql, &first_column(&filter.predicate))
+            Reason::new(Kind::Filtered, &model.name, what).in_sql(path, Some(&filter.predicate))
         }
         LogicalPlan::Join(join) => {
             let mut on: Vec<String> =
                 join.on.iter().map(|(a, b)| format!("{} = {}", a.human_display(), b.human_display())).collect();
             on.extend(join.filter.iter().map(|f| f.human_display().to_string()));
+            let on = on.join(" and ");
             let what = match join.join_type {
-                JoinType::LeftAnti | JoinType::RightAnti => {
-                    format!("it has its like by `{}`, and must have none", on.join(" and "))
-                }
-                _ => format!("it finds no partner by `{}`", on.join(" and ")),
+                JoinType::LeftAnti | JoinType::RightAnti => format!("it has its like by `{on}`, and must have none"),
+                _ => format!("it finds no partner by `{on}`"),
             };
-            let word = join.on.first().map(|(a, _)| first_column(a)).unwrap_or_default();
-            Reason::new(Kind::Unjoined, &model.name, what).in_sql(path, sql, &word)
+            let first = join.on.first().map(|(a, _)| a).or(join.filter.as_ref());
+            Reason::new(Kind::Unjoined, &model.name, what).in_sql(path, first)
         }
         other => {
-            let what = format!("it goes no further than `{}`", crate::audit::why_not::operator(other));
+            let what = format!("it goes no further than `{}`", operator(other));
             Reason::new(Kind::Filtered, &model.name, what).at(path)
         }
     }
 }
 
-fn first_column(expr: &Expr) -> String {
-    let mut columns: Vec<&Column> = expr.column_refs().into_iter().collect();
-    columns.sort();
-    columns.first().map(|c| c.name.clone()).unwrap_or_default()
-}
-
-/// Kept here so that an empty answer of the engine is told from an error.
+/// Whether a plan has a row.
 pub async fn has_rows(scene: &Scene, plan: LogicalPlan) -> Result<bool> {
     let failed = |e| engine::failed("looking for rows", &e);
     let plan = datafusion::logical_expr::LogicalPlanBuilder::from(plan)

@@ -1,6 +1,6 @@
 //! Where a line of an extract is by now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -11,6 +11,8 @@ use super::sources::{Found, Sources};
 use super::{Kind, Reason, Told};
 use crate::audit::rules::Rules;
 use crate::audit::trace::session::Scene;
+use crate::audit::trace::table_named;
+use crate::config::project::Materialized;
 use crate::config::suggest;
 use crate::contract::{BATCH_COLUMN, ROW_COLUMN};
 use crate::error::{Error, Result};
@@ -18,13 +20,14 @@ use crate::manifest::{FileRecord, Manifest};
 use crate::output::counted;
 use crate::store::Store;
 
-/// Follows a line (`shopify/orders/2026-11-20.csv:17`) as far as it went. Errors: a file that no run has read, or a line that is no number.
-pub async fn line(store: &Store, manifest: &Manifest, asked: &str) -> Result<Told> {
+/// Follows a line (`shopify/orders/2026-11-20.csv:17`) as far as it went, or as far as it went on the way to one table. Errors: a file that no run has read, or a line that is no number.
+pub async fn line(store: &Store, manifest: &Manifest, asked: &str, table: Option<&str>) -> Result<Told> {
+    let aim = table.map(|typed| table_named(manifest, typed).map(|(name, _)| name)).transpose()?;
     let parts = asked.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse::<i64>().ok()?)));
     let Some((name, line)) = parts else {
         return Err(Error::config(format!("`{asked}` names no line")).hint("shopify/orders/2026-11-20.csv:17"));
     };
-    let told = |reasons| Told { run: manifest.run, asked: asked.to_string(), reasons };
+    let told = |reasons| Told { run: manifest.run, asked: asked.to_string(), reasons, elsewhere: Vec::new() };
     let records: Vec<&FileRecord> = manifest.files.iter().filter(|f| f.name == name).collect();
     let Some(file) = records.iter().rev().find(|f| f.batch.is_some()).or(records.last()).copied() else {
         let error = Error::config(format!("run {} knows no file `{name}`", manifest.run));
@@ -50,8 +53,14 @@ pub async fn line(store: &Store, manifest: &Manifest, asked: &str) -> Result<Tol
         .find(|o| o.contract.system == file.system && o.contract.object == file.object)
         .cloned()
         .ok_or_else(|| Error::failed(format!("no pipeline of that run has {}/{}", file.system, file.object)))?;
-    let table = format!("landing.{}", object.contract.table());
-    let scene = Scene::open(&rules, store, manifest, &every(&rules, manifest)?).await?;
+    let landing = format!("landing.{}", object.contract.table());
+    let mut wanted = match &aim {
+        Some(aim) => vec![aim.clone()],
+        None => every(&rules, manifest),
+    };
+    // The line itself is looked at also where it has no way to that table.
+    wanted.push(landing.clone());
+    let scene = Scene::open(&rules, store, manifest, &wanted).await?;
     let sources = Sources { store, manifest, scene: &scene };
     if let Some(first) = sources.file_of(&batch).filter(|first| first.name != name) {
         let what = format!("these bytes came before as {}, and count there", first.name);
@@ -96,37 +105,53 @@ pub async fn line(store: &Store, manifest: &Manifest, asked: &str) -> Result<Tol
     )
     .map_err(|e| Error::failed(format!("asking for a line: {e}")))?;
     let mut forward = Forward::new(&scene);
-    forward.follow(&table, rows).await?;
-    reasons.extend(followed(&scene, &forward, &table).await?);
-    Ok(told(reasons))
+    forward.follow(&landing, rows).await?;
+    let (more, elsewhere) = followed(&scene, &forward, &landing, aim.as_deref()).await?;
+    reasons.extend(more);
+    Ok(Told { elsewhere, ..told(reasons) })
 }
 
 /// Every published table of the run's project.
-pub fn every(rules: &Rules, manifest: &Manifest) -> Result<Vec<String>> {
+pub fn every(rules: &Rules, manifest: &Manifest) -> Vec<String> {
     let known: BTreeSet<String> = rules.project.models.iter().map(|m| m.full_name()).collect();
-    Ok(manifest.tables.keys().filter(|name| known.contains(*name)).cloned().collect())
+    manifest.tables.keys().filter(|name| known.contains(*name)).cloned().collect()
 }
 
-/// Where the row went, and where it went no further.
-async fn followed(scene: &Scene, forward: &Forward<'_>, first: &str) -> Result<Vec<Reason>> {
+/// Where the row went; where it went no further, on the way to the table that is asked for or, without one, where no mart has it; and the
+/// published tables that have nothing of it.
+async fn followed(
+    scene: &Scene,
+    forward: &Forward<'_>,
+    first: &str,
+    aim: Option<&str>,
+) -> Result<(Vec<Reason>, Vec<String>)> {
     let mut reasons = vec![Reason::new(Kind::There, first, "the newest version of its key")];
-    let mut reached: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut elsewhere = Vec::new();
+    let has = |name: &str| forward.rows.get(name).filter(|r| !r.is_empty());
     for name in &scene.graph.order {
-        if let Some(rows) = forward.rows.get(name).filter(|r| !r.is_empty()) {
-            reached.insert(name, rows.len() as u64);
-            let Some(model) = scene.graph.models.get(name) else { continue };
+        let Some(model) = scene.graph.models.get(name).filter(|m| scene.within.contains(&m.name)) else { continue };
+        if let Some(rows) = has(name) {
             let what = format!("takes part in {}", counted(rows.len() as u64, "row"));
             reasons.push(Reason::new(Kind::There, name, what).at(&model.file.sql_path));
+        } else if model.file.spec.materialized == Materialized::Table {
+            elsewhere.push(name.clone());
         }
+    }
+    let is_asked = match aim {
+        Some(aim) => has(aim).is_none(),
+        None => !forward.rows.keys().any(|name| name.starts_with("marts.")),
+    };
+    if !is_asked {
+        return Ok((reasons, elsewhere));
     }
     for name in &scene.graph.order {
         let Some(model) = scene.graph.models.get(name).filter(|m| scene.within.contains(&m.name)) else { continue };
-        if reached.contains_key(name.as_str()) {
+        if has(name).is_some() {
             continue;
         }
-        for read in model.reads.iter().filter(|r| *r == first || reached.contains_key(r.as_str())) {
+        for read in model.reads.iter().filter(|read| has(read).is_some()) {
             reasons.extend(forward.lost(model, read).await?);
         }
     }
-    Ok(reasons)
+    Ok((reasons, if aim.is_some() { Vec::new() } else { elsewhere }))
 }

@@ -5,7 +5,7 @@ mod forward;
 mod line;
 mod sources;
 
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use serde::Serialize;
 
 pub use absent::row;
@@ -17,6 +17,8 @@ pub struct Told {
     pub run: u64,
     pub asked: String,
     pub reasons: Vec<Reason>,
+    /// Published tables that a line takes no part in.
+    pub elsewhere: Vec<String>,
 }
 
 /// One reason, with its place.
@@ -84,10 +86,14 @@ impl Reason {
         self
     }
 
-    /// The place of a word in a model's SQL, else its first line.
-    fn in_sql(self, path: &str, sql: &str, word: &str) -> Reason {
-        let line = crate::models::graph::line_of(sql, word).unwrap_or(1);
-        self.at(format!("{path}:{line}"))
+    /// The place of an expression in a model's SQL: where the first of its columns stands.
+    fn in_sql(self, path: &str, expr: Option<&Expr>) -> Reason {
+        let columns = expr.map(Expr::column_refs).unwrap_or_default();
+        let lines = columns.iter().filter_map(|column| column.spans().first()).map(|span| span.start.line);
+        match lines.filter(|line| *line > 0).min() {
+            Some(line) => self.at(format!("{path}:{line}")),
+            None => self.at(path),
+        }
     }
 }
 
@@ -97,6 +103,10 @@ pub fn text(told: &Told) -> String {
     for reason in &told.reasons {
         out.push(format!("  {}: {}: {}", reason.kind.word(), reason.subject, reason.what));
         out.extend(reason.place.iter().map(|place| format!("    at {place}")));
+    }
+    if !told.elsewhere.is_empty() {
+        out.push(format!("  it takes no part in {}", told.elsewhere.join(", ")));
+        out.push("  why not in one of these: `uramaki audit why-not TABLE --source FILE:LINE`".to_string());
     }
     out.join("\n")
 }

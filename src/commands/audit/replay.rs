@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::commands::{cores, narrator, pretty, print, run, with_pool, with_runtime};
+use super::warehouse;
 use crate::audit::diff::{self as split, told};
 use crate::audit::{bundle as archive, reproduce as again};
 use crate::cli::{Effort, Global, Told};
+use crate::commands::{cores, narrator, pretty, print, run, with_pool, with_runtime};
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::output::{self, counted};
 use crate::store::Store;
@@ -90,15 +91,4 @@ fn resources(effort: &Effort) -> Result<(usize, usize)> {
     let threads = effort.threads.unwrap_or_else(cores);
     with_pool(threads)?;
     Ok((threads, run::memory(effort.memory.as_deref(), None)?))
-}
-
-/// The warehouse that is named, else the project's. Where it is named no project of today is needed.
-fn warehouse(global: &Global) -> Result<Store> {
-    let location = match &global.warehouse {
-        Some(location) => location.clone(),
-        None => project(global)?.warehouse,
-    };
-    Store::open_if_there(&location, 0)?.ok_or_else(|| {
-        Error::config(format!("there is no run yet in `{location}`")).hint("--warehouse names a warehouse")
-    })
 }

@@ -9,7 +9,7 @@ mod project;
 mod sink;
 
 pub use metric::metrics;
-pub use model::{models_and_checks, relationships};
+pub use model::{Queries, queries, relationships};
 pub use pipeline::pipeline;
 pub use project::{project, size};
 

@@ -7,12 +7,13 @@ use serde_json::Number;
 
 use super::{At, IDENTIFIER_HINT, is_identifier, metric, not_blank};
 use crate::config::file::{
-    CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml, ModelColumnYaml,
-    ModelYaml, SeverityYaml,
+    BalanceYaml, CheckNameYaml, CheckYaml, ColumnCheckFullYaml, ColumnCheckYaml, LiteralYaml, MaterializedYaml,
+    ModelColumnYaml, ModelYaml, SeverityYaml,
 };
 use crate::config::files::{Files, text};
 use crate::config::project::{
-    CheckFile, CheckKind, ColumnCheck, ColumnSpec, Literal, Materialized, ModelCheck, ModelFile, ModelSpec, Severity,
+    BalanceFile, CheckFile, CheckKind, ColumnCheck, ColumnSpec, Literal, Materialized, ModelCheck, ModelFile,
+    ModelSpec, Severity,
 };
 use crate::config::schema::Shapes;
 use crate::config::types::ModelType;
@@ -23,6 +24,7 @@ use crate::error::Diagnostic;
 /// The folders under sql/, in the order in which their models are built.
 const LAYERS: [&str; 3] = ["staging", "warehouse", "marts"];
 const CHECKS: &str = "checks";
+const BALANCES: &str = "balances";
 /// The schemas whose tables uramaki makes itself: their columns are not declared here.
 const OWN_SCHEMAS: [&str; 4] = ["landing", "identity", "project", "quarantine"];
 
@@ -33,13 +35,16 @@ struct Pair {
     yml: Option<String>,
 }
 
-/// Reads all models and checks.
-pub fn models_and_checks(
-    files: &Files,
-    shapes: &Shapes,
-    findings: &mut Vec<Diagnostic>,
-) -> (Vec<ModelFile>, Vec<CheckFile>) {
-    let (mut models, mut checks) = (Vec::new(), Vec::new());
+/// What lies under sql/.
+pub struct Queries {
+    pub models: Vec<ModelFile>,
+    pub checks: Vec<CheckFile>,
+    pub balances: Vec<BalanceFile>,
+}
+
+/// Reads all models, checks and balances.
+pub fn queries(files: &Files, shapes: &Shapes, findings: &mut Vec<Diagnostic>) -> Queries {
+    let (mut models, mut checks, mut balances) = (Vec::new(), Vec::new(), Vec::new());
     let mut places: BTreeMap<(String, String), String> = BTreeMap::new();
     for (stem, pair) in pairs(files, findings) {
         let layer = stem.split('/').nth(1).unwrap_or_default().to_string();
@@ -69,6 +74,10 @@ pub fn models_and_checks(
         if layer == CHECKS {
             let Some(yaml) = shapes.check.read::<CheckYaml>(&document, findings) else { continue };
             checks.push(check(&document, yaml, name, sql_path, sql, findings));
+        } else if layer == BALANCES {
+            let Some(yaml) = shapes.balance.read::<BalanceYaml>(&document, findings) else { continue };
+            not_blank(&At::root(&document), "description", &yaml.description, findings);
+            balances.push(BalanceFile { name, sql_path: sql_path.clone(), sql, description: yaml.description });
         } else if let Some(yaml) = shapes.model.read::<ModelYaml>(&document, findings) {
             let spec = spec(&document, yaml, &layer, findings);
             let (sql_path, yml_path) = (sql_path.clone(), yml_path.clone());
@@ -76,7 +85,7 @@ pub fn models_and_checks(
         }
     }
     models.sort_by_key(|model| LAYERS.iter().position(|layer| *layer == model.layer));
-    (models, checks)
+    Queries { models, checks, balances }
 }
 
 /// The files under sql/ by path without ending.
@@ -86,9 +95,9 @@ fn pairs(files: &Files, findings: &mut Vec<Diagnostic>) -> BTreeMap<String, Pair
         let Some((stem, ending)) = file.path.rsplit_once('.') else { continue };
         let layer = stem.split('/').nth(1).unwrap_or_default();
         let in_folder = stem.split('/').count() > 2;
-        if !in_folder || !(LAYERS.contains(&layer) || layer == CHECKS) {
+        if !in_folder || !(LAYERS.contains(&layer) || [CHECKS, BALANCES].contains(&layer)) {
             let finding = Diagnostic::new("a model lies outside the layers' folders").at(file.path.clone(), None);
-            findings.push(finding.hint("move it to sql/staging, sql/warehouse, sql/marts or sql/checks"));
+            findings.push(finding.hint("move it to sql/staging, sql/warehouse, sql/marts, sql/checks or sql/balances"));
             continue;
         }
         if ending == "yaml" {

@@ -184,6 +184,14 @@ pub struct ModelCheckYaml {
     pub description: Option<String>,
 }
 
+/// sql/balances/<name>.yml: what the query beside it balances.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BalanceYaml {
+    /// From where to where its steps go.
+    pub description: String,
+}
+
 /// sql/checks/<name>.yml: what it means when the query beside it finds rows.
 #[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
