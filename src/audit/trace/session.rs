@@ -1,21 +1,25 @@
 //! The tables of a run as a trace sees them: each model is a table by itself, also where the engine would inline it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as DfResult;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{TableType, ViewTable, provider_as_source};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown};
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
+use futures::future::BoxFuture;
+use tempfile::TempDir;
 
 use crate::audit::rules::Rules;
 use crate::catalog;
@@ -25,11 +29,15 @@ use crate::engine::{self, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::identity;
 use crate::landing::{newest, order};
-use crate::manifest::Manifest;
+use crate::manifest::{DataFile, Manifest};
 use crate::models::graph::{CALENDAR, Graph, Model, REJECTED};
 use crate::models::plan;
+use crate::models::writer::{self, Unobserved};
 use crate::runs::tables;
 use crate::store::Store;
+
+/// The engine's number for the folder of intermediates.
+const SCRATCH: usize = 3;
 
 /// A plan that is read as a table: its filters are pushed into it, and it is not inlined.
 #[derive(Debug)]
@@ -86,6 +94,10 @@ pub struct Scene {
     pub keys: BTreeMap<String, Vec<String>>,
     /// The tables that are traced, and all that these are made of.
     pub within: BTreeSet<String>,
+    /// Intermediates that were made for this trace: a run does not keep them.
+    made: Mutex<BTreeMap<String, Arc<dyn TableProvider>>>,
+    scratch: Store,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -99,7 +111,9 @@ impl Scene {
             let mut state = state.write();
             state.config_mut().options_mut().optimizer.enable_physical_uncorrelated_scalar_subquery = false;
         }
-        catalog::prepare(&context, &[store])?;
+        let folder = tempfile::tempdir()?;
+        let scratch = Store::open(&folder.path().display().to_string(), SCRATCH)?;
+        catalog::prepare(&context, &[store, &scratch])?;
         let graph = Graph::build(project, crate::runs::plan::end_of_day(project, manifest.as_of)?)?;
         let needed = ancestors(&graph, wanted);
         for (name, table) in &manifest.tables {
@@ -121,7 +135,10 @@ impl Scene {
         }
         for name in graph.order.iter().filter(|name| needed.contains(*name)) {
             let Some(model) = graph.models.get(name) else { continue };
-            keys.insert(name.clone(), model.file.spec.key.clone());
+            // Without a key, all columns together name a row.
+            let spec = &model.file.spec;
+            let all = || spec.columns.iter().map(|c| c.name.clone()).collect();
+            keys.insert(name.clone(), if spec.key.is_empty() { all() } else { spec.key.clone() });
             if model.file.spec.materialized != Materialized::Table {
                 let logical = of_model(&context, model).await?;
                 catalog::register(&context, name, Arc::new(Boundary(ViewTable::new(logical, None))))?;
@@ -133,13 +150,100 @@ impl Scene {
         keys.insert(CALENDAR.to_string(), vec!["date".to_string()]);
         let rejected = ["batch_id", "line", "column_name", "reason"].map(String::from).to_vec();
         keys.insert(REJECTED.to_string(), rejected);
-        Ok(Scene { context, graph, keys, within: needed })
+        Ok(Scene { context, graph, keys, within: needed, made: Mutex::default(), scratch, folder })
     }
 
     /// A model's plan with types settled and subqueries as joins.
     pub async fn plan(&self, model: &Model) -> Result<LogicalPlan> {
+        let logical = joined(&self.context, of_model(&self.context, model).await?)?;
+        // What a recursive query reads is read again at each step.
+        let is_recursive = logical.exists(|node| Ok(matches!(node, LogicalPlan::RecursiveQuery(_))));
+        if is_recursive.map_err(|e| engine::failed("planning the trace", &e))? {
+            self.settled(logical).await
+        } else {
+            Ok(logical)
+        }
+    }
+
+    /// Runs a plan. Intermediates that it reads are made once, in files that go with the scene: read through, each would be made again for
+    /// every table that reads it.
+    pub async fn run(&self, plan: LogicalPlan, doing: &str) -> Result<SendableRecordBatchStream> {
+        let failed = |e| engine::failed(doing, &e);
+        let plan = self.settled(plan).await?;
+        let physical = self.context.state().create_physical_plan(&plan).await.map_err(failed)?;
+        execute_stream(physical, self.context.task_ctx()).map_err(failed)
+    }
+
+    /// The plan, with intermediates read from what was made of them.
+    fn settled(&self, plan: LogicalPlan) -> BoxFuture<'_, Result<LogicalPlan>> {
+        Box::pin(async move {
+            let failed = |e| engine::failed("planning the trace", &e);
+            let mut read: BTreeSet<String> = BTreeSet::new();
+            plan.apply(|node| {
+                read.extend(scanned(node).filter(|name| self.is_intermediate(name)));
+                Ok(TreeNodeRecursion::Continue)
+            })
+            .map_err(failed)?;
+            for name in &read {
+                self.make(name).await?;
+            }
+            if read.is_empty() {
+                return Ok(plan);
+            }
+            let done = plan.transform_down(|node| {
+                let made = scanned(&node).and_then(|name| self.lock().get(&name).cloned());
+                match (&node, made) {
+                    (LogicalPlan::TableScan(scan), Some(made)) => {
+                        let source = provider_as_source(made);
+                        Ok(Transformed::yes(LogicalPlanBuilder::scan(scan.table_name.clone(), source, None)?.build()?))
+                    }
+                    _ => Ok(Transformed::no(node)),
+                }
+            });
+            Ok(done.map_err(failed)?.data)
+        })
+    }
+
+    fn is_intermediate(&self, name: &str) -> bool {
+        let model = self.graph.models.get(name);
+        model.is_some_and(|m| m.file.spec.materialized == Materialized::Intermediate)
+    }
+
+    async fn make(&self, name: &str) -> Result<()> {
+        let Some(model) = self.graph.models.get(name) else { return Ok(()) };
+        if self.lock().contains_key(name) {
+            return Ok(());
+        }
+        let doing = format!("making {name}");
+        let began = Instant::now();
         let logical = of_model(&self.context, model).await?;
-        joined(&self.context, logical)
+        let rows = Box::pin(self.run(logical, &doing)).await?;
+        let schema = plan::declared_schema(&model.file.spec);
+        let file = self.folder.path().join(format!("{name}.parquet"));
+        let written = writer::write(rows, schema.clone(), &[], &file, &doing, &mut Unobserved).await?;
+        let data = DataFile {
+            path: format!("{name}.parquet"),
+            sha256: written.sha256,
+            bytes: written.bytes,
+            rows: written.rows,
+        };
+        let table: Arc<dyn TableProvider> = tables::published(&self.scratch, &schema, &[data], &[])?;
+        catalog::register(&self.context, name, table.clone())?;
+        self.lock().insert(name.to_string(), table);
+        tracing::debug!(table = name, rows = written.rows, seconds = began.elapsed().as_secs_f64(), "made");
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<dyn TableProvider>>> {
+        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The table that a scan reads, with its layer.
+fn scanned(node: &LogicalPlan) -> Option<String> {
+    match node {
+        LogicalPlan::TableScan(scan) => Some(format!("{}.{}", scan.table_name.schema()?, scan.table_name.table())),
+        _ => None,
     }
 }
 

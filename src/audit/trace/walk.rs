@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Field, Schema};
@@ -10,7 +11,6 @@ use datafusion::common::{Column, JoinType, NullEquality, Result as DfResult, Sca
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, Filter, Join, JoinConstraint, LogicalPlan, LogicalPlanBuilder, lit};
-use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 
 use super::rows::Distinct;
@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
             let plan = self.scene.plan(model).await?;
             let schema = plan.schema().clone();
             let position = |column: &String| schema.index_of_column_by_name(None, column);
-            let key: Vec<usize> = model.file.spec.key.iter().filter_map(position).collect();
+            let key: Vec<usize> = self.scene.keys.get(name).into_iter().flatten().filter_map(position).collect();
             let needed = self.columns.get(name).into_iter().flatten().filter_map(position).collect();
             let by = key.iter().map(|at| Expr::Column(Column::from(schema.qualified_field(*at)))).collect();
             self.model(name, Below { input: plan, by, needed, surplus: None }, target).await?;
@@ -119,6 +119,7 @@ impl<'a> Walk<'a> {
         below: &Below,
         target: Option<&RecordBatch>,
     ) -> Result<Vec<(Leaf, Distinct)>> {
+        let began = Instant::now();
         let failed = |e| engine::failed(&format!("tracing {model}"), &e);
         let mut stretch =
             Stretch { keys: &self.scene.keys, is_pruned: self.is_pruned, leaves: Vec::new(), surplus: BTreeSet::new() };
@@ -145,9 +146,7 @@ impl<'a> Walk<'a> {
             let rows = Distinct::new(at.iter().map(|at| fields[*at].clone()).collect())?;
             found.push((leaf, at, rows));
         }
-        let context = &self.scene.context;
-        let physical = context.state().create_physical_plan(&plan).await.map_err(failed)?;
-        let mut stream = execute_stream(physical, context.task_ctx()).map_err(failed)?;
+        let mut stream = self.scene.run(plan, &format!("tracing {model}")).await?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(failed)?;
             for (leaf, at, rows) in &mut found {
@@ -159,6 +158,9 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        let rows: Vec<usize> = found.iter().map(|(_, _, rows)| rows.len()).collect();
+        let asked = target.map_or(0, RecordBatch::num_rows);
+        tracing::debug!(model, asked, ?rows, seconds = began.elapsed().as_secs_f64(), "stretch");
         Ok(found.into_iter().map(|(leaf, _, rows)| (leaf, rows)).collect())
     }
 }

@@ -7,7 +7,6 @@ use arrow::datatypes::Field;
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
-use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
@@ -44,14 +43,9 @@ impl<'a> Forward<'a> {
             }
             let plan = self.scene.plan(model).await?;
             let named = |c: &String| column_named(plan.schema(), c);
-            let key: Vec<Expr> = model
-                .file
-                .spec
-                .key
-                .iter()
-                .map(named)
-                .collect::<Result<_, _>>()
-                .map_err(|e| engine::failed(&format!("following into {name}"), &e))?;
+            let key = self.scene.keys.get(name).into_iter().flatten().map(named);
+            let key: Vec<Expr> =
+                key.collect::<Result<_, _>>().map_err(|e| engine::failed(&format!("following into {name}"), &e))?;
             let all = self.up(&plan, &key).await?;
             if !all.is_empty() {
                 self.rows.insert(name.clone(), all);
@@ -97,9 +91,7 @@ impl<'a> Forward<'a> {
                     restricted(extended.clone(), &by, &target).map_err(failed)?
                 };
                 let found = segment::project(found, out.to_vec(), Vec::new()).map_err(failed)?;
-                let context = &self.scene.context;
-                let physical = context.state().create_physical_plan(&found).await.map_err(failed)?;
-                let mut stream = execute_stream(physical, context.task_ctx()).map_err(failed)?;
+                let mut stream = self.scene.run(found, "following a row").await?;
                 while let Some(batch) = stream.next().await {
                     all.add_where(batch.map_err(failed)?.columns(), |_| true)?;
                 }
@@ -205,8 +197,7 @@ pub async fn has_rows(scene: &Scene, plan: LogicalPlan) -> Result<bool> {
         .limit(0, Some(1))
         .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)
         .map_err(failed)?;
-    let physical = scene.context.state().create_physical_plan(&plan).await.map_err(failed)?;
-    let mut stream = execute_stream(physical, scene.context.task_ctx()).map_err(failed)?;
+    let mut stream = scene.run(plan, "looking for rows").await?;
     while let Some(batch) = stream.next().await {
         if batch.map_err(|e: datafusion::error::DataFusionError| failed(e))?.num_rows() > 0 {
             return Ok(true);
