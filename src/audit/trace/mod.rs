@@ -198,7 +198,9 @@ pub fn table_named<'m>(manifest: &'m Manifest, typed: &str) -> Result<(String, &
     if let Some((name, record)) = found {
         return Ok((name.clone(), record));
     }
-    let near = crate::config::suggest::nearest(typed, manifest.tables.keys().map(String::as_str));
+    // With or without its layer, as it was typed.
+    let names = manifest.tables.keys().flat_map(|name| [Some(name.as_str()), name.split('.').next_back()]);
+    let near = crate::config::suggest::nearest(typed, names.flatten());
     let error = Error::config(format!("run {} published no table `{typed}`", manifest.run));
     Err(match near {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
