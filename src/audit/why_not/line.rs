@@ -127,13 +127,14 @@ async fn followed(
 ) -> Result<(Vec<Reason>, Vec<String>)> {
     let mut reasons = vec![Reason::new(Kind::There, first, "the newest version of its key")];
     let mut elsewhere = Vec::new();
+    let wants_others = aim.is_none();
     let has = |name: &str| forward.rows.get(name).filter(|r| !r.is_empty());
     for name in &scene.graph.order {
         let Some(model) = scene.graph.models.get(name).filter(|m| scene.within.contains(&m.name)) else { continue };
         if let Some(rows) = has(name) {
             let what = format!("takes part in {}", counted(rows.len() as u64, "row"));
             reasons.push(Reason::new(Kind::There, name, what).at(&model.file.sql_path));
-        } else if model.file.spec.materialized == Materialized::Table {
+        } else if wants_others && model.file.spec.materialized == Materialized::Table {
             elsewhere.push(name.clone());
         }
     }
@@ -153,5 +154,5 @@ async fn followed(
             reasons.extend(forward.lost(model, read).await?);
         }
     }
-    Ok((reasons, if aim.is_some() { Vec::new() } else { elsewhere }))
+    Ok((reasons, elsewhere))
 }
