@@ -58,8 +58,11 @@ fn a_cell_leads_to_exactly_its_lines() {
     let customer = &traced["customers"][0];
     assert_eq!(customer["records"].as_array().map(Vec::len), Some(2));
     assert_eq!(customer["links"][0]["rule"], "email_exact");
-    // The same again as text, with the SHA-256 of the files.
-    let text = uramaki(small.root(), &["audit", "trace", "customer_total", "--key", bo]).expect(0).stdout;
+    // The same again as text, with the SHA-256 of the files, and as a page that asks for nothing.
+    let args = ["audit", "trace", "customer_total", "--key", bo, "--html", "trace.html"];
+    let text = uramaki(small.root(), &args).expect(0).stdout;
+    let page = fs::read_to_string(small.root().join("trace.html")).expect("the page");
+    assert!(page.contains("<svg ") && page.contains("1 line of shop/orders") && !page.contains("http"), "{page}");
     let sha = common::sha256(&fs::read(small.root().join("drop/shop/orders/2026-11-20.csv")).expect("the file"));
     assert!(text.contains(&sha) && text.contains("shop/orders/2026-11-20.csv:2"), "{text}");
 }

@@ -9,8 +9,8 @@ use crate::output::{counted, escaped};
 use crate::pages::{Head, Language, Table};
 
 /// Sizes of the drawing, in pixels.
-const BOX: (usize, usize) = (236, 46);
-const GAP: (usize, usize) = (54, 12);
+const BOX: (usize, usize) = (212, 46);
+const GAP: (usize, usize) = (44, 12);
 const STYLE: &str = include_str!("trace.css");
 
 /// The page; it asks for nothing else.
@@ -151,8 +151,9 @@ fn drawing(traced: &Traced) -> String {
             "staging" => "staging",
             _ => "ground",
         };
-        let title = step.table.clone();
-        let place = Place { column, row: *row, title, small: counted(step.rows, "row"), class };
+        let title = step.table.split_once('.').map_or(step.table.as_str(), |(_, name)| name).to_string();
+        let small = format!("{layer}, {}", counted(step.rows, "row"));
+        let place = Place { column, row: *row, title, small, class };
         places.insert(step.table.clone(), place);
         *row += 1;
     }
@@ -222,7 +223,7 @@ fn object_of(file: &str) -> String {
 
 /// As much as a box holds.
 fn clipped(title: &str) -> String {
-    const MOST: usize = 31;
+    const MOST: usize = 24;
     if title.chars().count() <= MOST {
         return title.to_string();
     }
