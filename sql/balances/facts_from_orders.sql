@@ -124,7 +124,7 @@ final as (
         target_value,
         case
             when waiting_rows > 0 and origin_value - waiting_value = target_value
-                then cast(waiting_rows as varchar) || ' created after the business day, or of an order that is'
+                then cast(waiting_rows as varchar) || ' of orders created after the business day'
         end as reason
     from compared
 )

@@ -42,6 +42,8 @@ pub struct Step {
     /// Why a difference is right.
     pub reason: Option<String>,
     pub holds: bool,
+    /// Whether both sides could be compared: not where the source states nothing, or values in quarantine are no numbers.
+    pub is_verified: bool,
     /// The manifest, or the balance's file.
     #[serde(rename = "where")]
     pub place: String,
@@ -89,6 +91,9 @@ impl Balance {
                 (false, _, _) => format!("{}  DOES NOT BALANCE", s.difference.signed(&s.unit)),
                 (true, true, None) => String::new(),
                 (true, true, Some(reason)) => reason.clone(),
+                (true, false, reason) if !s.is_verified => {
+                    format!("not verifiable: {}", reason.as_deref().unwrap_or_default())
+                }
                 (true, false, reason) => {
                     format!("{}  {}", s.difference.signed(&s.unit), reason.as_deref().unwrap_or_default())
                 }
@@ -103,13 +108,15 @@ impl Balance {
             out.push(line.trim_end().to_string());
         }
         let open = self.steps.iter().filter(|s| !s.holds).count();
-        let reasoned = self.steps.iter().filter(|s| s.holds && s.difference != Amount::default()).count();
+        let unverified = self.steps.iter().filter(|s| s.holds && !s.is_verified).count();
+        let is_explained = |s: &&Step| s.holds && s.is_verified && s.difference != Amount::default();
+        let reasoned = self.steps.iter().filter(is_explained).count();
         out.push(String::new());
         out.push(match open {
             0 => format!(
-                "{} steps: {} equal, {reasoned} differ for a reason: all balance",
+                "{} steps: {} equal, {reasoned} differ for a reason, {unverified} cannot be verified; none fails to balance",
                 self.steps.len(),
-                self.steps.len() - reasoned
+                self.steps.len() - reasoned - unverified
             ),
             n => format!("{} steps: {n} do not balance", self.steps.len()),
         });

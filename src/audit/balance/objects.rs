@@ -106,6 +106,7 @@ impl Way<'_> {
             difference: target.1 - origin.1,
             reason: None,
             holds: origin.1 == target.1,
+            is_verified: true,
             place: self.place.clone(),
         }
     }
@@ -138,6 +139,7 @@ impl Way<'_> {
             if files > 0 {
                 let mut silent = self.step(step, ROWS, ("not stated", Amount::default()), ("read", Amount::rows(rows)));
                 (silent.reason, silent.holds) = (Some(format!("{} {why}", counted(files, "file"))), true);
+                silent.is_verified = false;
                 out.push(silent);
             }
         }
@@ -154,11 +156,11 @@ impl Way<'_> {
             return Ok(Vec::new());
         }
         let mut out = Vec::new();
-        for is_whole in [true, false] {
+        for kind in [Kept::Whole, Kept::Balanced, Kept::Unread] {
             let stating: Vec<(&str, &BatchRecord, Amount)> = self
                 .batches
                 .iter()
-                .filter(|(_, b)| b.rejected.values().all(|rows| *rows == 0) == is_whole)
+                .filter(|(_, b)| Kept::of(b) == kind)
                 .filter_map(|(id, b)| Some((*id, *b, Amount::parse(b.stated.as_ref()?.sums.get(column)?)?)))
                 .collect();
             if stating.is_empty() {
@@ -173,13 +175,14 @@ impl Way<'_> {
             let landed = sums.first().copied().unwrap_or_default();
             let mut step = self.step("control totals → landed", column, (&origin, total), ("landed", landed));
             let rejected: u64 = stating.iter().flat_map(|(_, b, _)| b.rejected.values()).sum();
-            if !step.holds && !is_whole {
-                let unread = |b: &BatchRecord| b.control.as_deref().is_some_and(|c| c.starts_with("rows only"));
-                let how = match stating.iter().any(|(_, b, _)| unread(b)) {
-                    true => "not all of their values are numbers, so their rows alone were compared",
-                    false => "with their values it balanced when they were loaded",
-                };
+            let how = match kind {
+                Kept::Whole => None,
+                Kept::Balanced => Some("with their values it balanced when they were loaded"),
+                Kept::Unread => Some("not all of their values are numbers, so only rows were compared"),
+            };
+            if let (false, Some(how)) = (step.holds, how) {
                 (step.reason, step.holds) = (Some(format!("{} in quarantine: {how}", counted(rejected, "row"))), true);
+                step.is_verified = kind == Kept::Balanced;
             }
             out.push(step);
         }
@@ -288,6 +291,29 @@ impl Way<'_> {
         let rows = arrow::array::AsArray::as_primitive_opt::<arrow::datatypes::Int64Type>(batch.column(0).as_ref())
             .map_or(0, |c| c.value(0) as u64);
         Ok((rows, values.into_iter().skip(1).collect()))
+    }
+}
+
+/// What became of the rows of a file, as its control totals see it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// No row is in quarantine.
+    Whole,
+    /// Some are, and with their values the totals held.
+    Balanced,
+    /// Some are, with values that are no numbers.
+    Unread,
+}
+
+impl Kept {
+    fn of(batch: &BatchRecord) -> Kept {
+        if batch.rejected.values().all(|rows| *rows == 0) {
+            return Kept::Whole;
+        }
+        match batch.control.as_deref() {
+            Some(control) if control.starts_with("rows only") => Kept::Unread,
+            _ => Kept::Balanced,
+        }
     }
 }
 

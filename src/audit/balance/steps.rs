@@ -63,6 +63,7 @@ fn step(batch: &RecordBatch, row: usize, name: &str, path: &str) -> Option<Step>
         target_value,
         difference: target_value - origin_value,
         holds: origin_value == target_value || reason.is_some(),
+        is_verified: true,
         reason,
         place: path.to_string(),
     })

@@ -87,7 +87,7 @@ fn lead(traced: &Traced) -> String {
         capital(&proof(traced))
     );
     if traced.surplus.is_empty() {
-        lead.push_str(" Each line is needed.");
+        lead.push_str(" No operator on the way lists more rows than it needs; lines of person records are there as evidence of whose they are.");
     } else {
         lead.push_str(" Complete, and not minimal: some operators list more rows than they need.");
     }

@@ -39,10 +39,12 @@ pub fn text(traced: &Traced) -> String {
             out.push(format!("    {} at {}", record.record, record.line));
         }
         for link in &customer.links {
-            out.push(format!(
-                "    {} and {}: {} (weight {:.1}, probability {:.3})",
-                link.left, link.right, link.rule, link.weight, link.probability
-            ));
+            // Only the model weighs; a rule and a person decide.
+            let weighed = match link.rule.starts_with("model") {
+                true => format!(" (weight {:.1}, probability {:.3})", link.weight, link.probability),
+                false => String::new(),
+            };
+            out.push(format!("    {} and {}: {}{weighed}", link.left, link.right, link.rule));
         }
     }
     if traced.more_customers > 0 {
@@ -51,7 +53,7 @@ pub fn text(traced: &Traced) -> String {
     out.push(String::new());
     out.push(proof(traced));
     if traced.surplus.is_empty() {
-        out.push("minimal: no operator on the way lists more rows than it needs".to_string());
+        out.push("minimal: no operator on the way lists more rows than it needs; lines of person records are there as evidence of whose they are".to_string());
     } else {
         out.push("complete, and not minimal:".to_string());
         for surplus in &traced.surplus {

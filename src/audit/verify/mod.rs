@@ -242,7 +242,7 @@ fn strays(site: &Site<'_>, chain: &chain::Chain, files: &files::Named, logs: &lo
             ),
             None => (
                 "no manifest names this file".to_string(),
-                "was a run removed that named it? If not, remove the file, and find out who put it there",
+                "was a run removed that named it? If not, find out who put it there; keep a copy before it is taken away",
             ),
         };
         found.unless(explained, path, what, hint);

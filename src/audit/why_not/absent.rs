@@ -354,7 +354,7 @@ fn bare(condition: Expr) -> Expr {
 }
 
 /// The key as the quarantine writes it, where the conditions say all of it.
-fn key_text(key: &[String], conditions: &[Expr]) -> Option<String> {
+pub fn key_text(key: &[String], conditions: &[Expr]) -> Option<String> {
     let value = |name: &String| {
         conditions.iter().find_map(|c| match c {
             Expr::BinaryExpr(b) => match (b.left.as_ref(), b.right.as_ref()) {

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
-use super::{Kind, Reason, operator};
+use super::{Kind, Reason, operator, sql};
 use crate::audit::trace::restricted;
 use crate::audit::trace::rows::Distinct;
 use crate::audit::trace::segment::{self, Ground, Stretch, column_named};
@@ -168,13 +168,12 @@ pub fn ends_at(node: &LogicalPlan, model: &Model) -> Reason {
     let path = &model.file.sql_path;
     match node {
         LogicalPlan::Filter(filter) => {
-            let what = format!("the condition `{}` does not hold", filter.predicate.human_display());
+            let what = format!("the condition `{}` does not hold", sql(&filter.predicate));
             Reason::new(Kind::Filtered, &model.name, what).in_sql(path, Some(&filter.predicate))
         }
         LogicalPlan::Join(join) => {
-            let mut on: Vec<String> =
-                join.on.iter().map(|(a, b)| format!("{} = {}", a.human_display(), b.human_display())).collect();
-            on.extend(join.filter.iter().map(|f| f.human_display().to_string()));
+            let mut on: Vec<String> = join.on.iter().map(|(a, b)| format!("{} = {}", sql(a), sql(b))).collect();
+            on.extend(join.filter.iter().map(|f| sql(f)));
             let on = on.join(" and ");
             let what = match join.join_type {
                 JoinType::LeftAnti | JoinType::RightAnti => format!("it has its like by `{on}`, and must have none"),

@@ -6,6 +6,7 @@ use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::{ident, lit};
 
+use super::absent::key_text;
 use super::forward::Forward;
 use super::sources::{Found, Sources};
 use super::{Kind, Reason, Told};
@@ -76,9 +77,16 @@ pub async fn line(store: &Store, manifest: &Manifest, asked: &str, table: Option
     let found = Found { batch, line };
     let key = sources.key_of(&object, &found).await?;
     if key.is_empty() {
-        let what = "the line begins no row: a header, an empty line, or the inside of a row";
+        let what = "no row begins in this line: it is a header, empty, inside a row, or behind the file's end";
         reasons.push(Reason::new(Kind::Unknown, name, what));
         return Ok(told(reasons));
+    }
+    // Another version of it may have come, and not have passed its contract.
+    if let Some(text) = key_text(&object.contract.key, &key) {
+        for (other, why) in sources.rejected(&object, &[ident("record_key").eq(lit(text))]).await? {
+            let what = format!("another version of its key does not count: {why}");
+            reasons.push(Reason::new(Kind::Quarantined, object.contract.label(), what).at(sources.place(&other)));
+        }
     }
     match sources.counts(&object, &key).await? {
         Some(newest) if (&newest.batch, newest.line) == (&found.batch, found.line) => {}
@@ -125,14 +133,14 @@ async fn followed(
     first: &str,
     aim: Option<&str>,
 ) -> Result<(Vec<Reason>, Vec<String>)> {
-    let mut reasons = vec![Reason::new(Kind::There, first, "the newest version of its key")];
+    let mut reasons = vec![Reason::new(Kind::There, first, "the newest accepted version of its key")];
     let mut elsewhere = Vec::new();
     let wants_others = aim.is_none();
     let has = |name: &str| forward.rows.get(name).filter(|r| !r.is_empty());
     for name in &scene.graph.order {
         let Some(model) = scene.graph.models.get(name).filter(|m| scene.within.contains(&m.name)) else { continue };
         if let Some(rows) = has(name) {
-            let what = format!("takes part in {}", counted(rows.len() as u64, "row"));
+            let what = format!("takes part in, or is looked at for, {}", counted(rows.len() as u64, "row"));
             reasons.push(Reason::new(Kind::There, name, what).at(&model.file.sql_path));
         } else if wants_others && model.file.spec.materialized == Materialized::Table {
             elsewhere.push(name.clone());
@@ -151,7 +159,11 @@ async fn followed(
             continue;
         }
         for read in model.reads.iter().filter(|read| has(read).is_some()) {
-            reasons.extend(forward.lost(model, read).await?);
+            for reason in forward.lost(model, read).await? {
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
         }
     }
     Ok((reasons, elsewhere))

@@ -123,3 +123,11 @@ fn operator(plan: &LogicalPlan) -> &'static str {
         _ => "its operators",
     }
 }
+
+/// An expression as SQL: with its parentheses and quotes.
+fn sql(expr: &Expr) -> String {
+    match datafusion::sql::unparser::expr_to_sql(expr) {
+        Ok(sql) => sql.to_string(),
+        Err(_) => expr.to_string(),
+    }
+}
