@@ -173,7 +173,7 @@ pub fn ends_at(node: &LogicalPlan, model: &Model) -> Reason {
         }
         LogicalPlan::Join(join) => {
             let mut on: Vec<String> = join.on.iter().map(|(a, b)| format!("{} = {}", sql(a), sql(b))).collect();
-            on.extend(join.filter.iter().map(|f| sql(f)));
+            on.extend(join.filter.iter().map(sql));
             let on = on.join(" and ");
             let what = match join.join_type {
                 JoinType::LeftAnti | JoinType::RightAnti => format!("it has its like by `{on}`, and must have none"),
