@@ -74,7 +74,7 @@ fn the_sample_balances_at_every_step_and_broken_facts_are_named() {
         assert!(named, "{mart}");
     }
     let text = uramaki(project.path(), &["audit", "balance", "1"]).expect(0).stdout;
-    assert!(text.contains("all balance") && text.contains("shopify/orders"), "{text}");
+    assert!(text.contains("none fails to balance") && text.contains("shopify/orders"), "{text}");
     // Nothing but the warehouse is needed, and today's project does not matter.
     let warehouse = project.path().join("warehouse").display().to_string();
     let alone = uramaki(Path::new("/"), &["audit", "balance", "--warehouse", &warehouse]).expect(0);
