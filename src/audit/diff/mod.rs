@@ -315,7 +315,8 @@ fn changed(from: &Ready, to: &Ready, wants_sql: bool) -> Vec<String> {
 /// How many customers were merged, split or named anew, with some of them.
 fn told_events(events: &[Event]) -> Vec<String> {
     let mut out = Vec::new();
-    for (kind, word) in [("merged", "merged"), ("split", "split off"), ("rekeyed", "named after another record")] {
+    let kinds = [("merged", "merged", "into"), ("split", "split off", "from"), ("rekeyed", "named anew", "was")];
+    for (kind, word, to) in kinds {
         let mine: Vec<&Event> = events.iter().filter(|e| e.event == kind).collect();
         if mine.is_empty() {
             continue;
@@ -323,9 +324,10 @@ fn told_events(events: &[Event]) -> Vec<String> {
         let named: Vec<String> = mine
             .iter()
             .take(3)
-            .map(|e| format!("{} and {}", e.customer_id, e.other_customer_id.as_deref().unwrap_or("none")))
+            .map(|e| format!("{} {to} {}", e.customer_id, e.other_customer_id.as_deref().unwrap_or("none")))
             .collect();
-        out.push(format!("{} {word} ({})", counted(mine.len() as u64, "customer"), named.join("; ")));
+        let why = mine.first().map(|e| e.reason.as_str()).unwrap_or_default();
+        out.push(format!("{} {word} ({}): {why}", counted(mine.len() as u64, "customer"), named.join("; ")));
     }
     out
 }
