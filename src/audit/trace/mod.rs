@@ -335,7 +335,7 @@ fn steps(scene: &Scene, walk: &Walk<'_>, top: &str) -> Result<Vec<Step>> {
     for name in models.chain(grounds) {
         let Some(rows) = walk.rows.get(name).filter(|r| !r.is_empty()) else { continue };
         let model = scene.graph.models.get(name);
-        let batch = rows.batch()?;
+        let batch = rows.sorted()?;
         let mut keys = Vec::new();
         for row in 0..batch.num_rows().min(NAMED) {
             let parts: Vec<String> = batch

@@ -61,11 +61,20 @@ impl Distinct {
         self.rows.is_empty()
     }
 
-    /// The rows, ascending.
+    /// The rows in any order: for what asks only whether a row is among them.
     pub fn batch(&self) -> Result<RecordBatch> {
+        self.of_rows(self.rows.iter())
+    }
+
+    /// The rows, ascending: for what is shown.
+    pub fn sorted(&self) -> Result<RecordBatch> {
         let mut sorted: Vec<&OwnedRow> = self.rows.iter().collect();
         sorted.sort_unstable();
-        let columns = self.converter.convert_rows(sorted.into_iter().map(OwnedRow::row)).map_err(failed)?;
+        self.of_rows(sorted.into_iter())
+    }
+
+    fn of_rows<'r>(&self, rows: impl Iterator<Item = &'r OwnedRow>) -> Result<RecordBatch> {
+        let columns = self.converter.convert_rows(rows.map(OwnedRow::row)).map_err(failed)?;
         RecordBatch::try_new(self.schema.clone(), columns).map_err(failed)
     }
 }

@@ -130,6 +130,9 @@ pub async fn customers(scene: &Scene, walk: &Walk<'_>, lines: &Lines<'_>) -> Res
             });
         }
     }
+    // Rows come as the engine has them.
+    members.sort_unstable();
+    links.sort_by(|a, b| (&a.left, &a.right, &a.rule).cmp(&(&b.left, &b.right, &b.rule)));
     let told = ids.into_iter().map(|customer_id| {
         let mine: Vec<String> =
             members.iter().filter(|(customer, _)| *customer == customer_id).map(|(_, r)| r.clone()).collect();
