@@ -105,7 +105,7 @@ class Project:
         self.models = [
             read_model(self.folder / "sql", path)
             for path in sorted((self.folder / "sql").rglob("*.sql"))
-            if path.relative_to(self.folder / "sql").parts[0] != "checks"
+            if path.relative_to(self.folder / "sql").parts[0] not in ("checks", "balances")
         ]
         self.checks = [
             read_model(self.folder / "sql", path) for path in sorted((self.folder / "sql" / "checks").glob("**/*.sql"))
