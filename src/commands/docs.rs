@@ -4,20 +4,13 @@ use super::report::language;
 use crate::catalogue;
 use crate::cli::DocsArgs;
 use crate::config::Project;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output::counted;
 
 pub async fn docs(project: &Project, args: &DocsArgs) -> Result<()> {
     let made = catalogue::files(project, language(args.lang)).await?;
     let folder = args.output.clone().unwrap_or_else(|| project.root.join("catalogue"));
-    let failed = |path: &std::path::Path, e: std::io::Error| {
-        Error::failed(format!("cannot write `{}`: {e}", path.display())).hint("name another folder: --output DIR")
-    };
-    std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
-    for (name, text) in &made.files {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
-    }
+    super::write_files(&folder, &made.files)?;
     let of = match made.run {
         Some(run) => format!("run {run}"),
         None => "a project without a run: `uramaki run` adds rows, results of checks and samples".to_string(),

@@ -154,6 +154,19 @@ pub fn report(error: &Error, is_run: bool) {
     }
 }
 
+/// Files of a folder that a person named, by their names in it.
+fn write_files(folder: &Path, files: &[(&str, String)]) -> Result<()> {
+    let failed = |path: &Path, e: std::io::Error| {
+        Error::failed(format!("cannot write `{}`: {e}", path.display())).hint("name another folder: --output DIR")
+    };
+    std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
+    }
+    Ok(())
+}
+
 /// Data on stdout. A reader that has gone is no error.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();

@@ -123,6 +123,12 @@ pub fn conform(plan: LogicalPlan, model: &Model) -> Result<LogicalPlan, Vec<Diag
         .map_err(|e| vec![finding(&e, &model.file.sql_path)])
 }
 
+/// A model's plan with its declared columns: the first fault, where there is one.
+pub async fn of_model(context: &SessionContext, model: &Model) -> Result<LogicalPlan, Diagnostic> {
+    let plan = logical(context, &model.statement, &model.file.sql_path).await?;
+    conform(plan, model).map_err(|mut findings| findings.remove(0))
+}
+
 /// The plan with its rows in the model's total order.
 pub fn sorted(plan: LogicalPlan, model: &Model) -> Result<LogicalPlan, Diagnostic> {
     LogicalPlanBuilder::from(plan)

@@ -20,10 +20,7 @@ pub async fn all(project: &Project, graph: &Graph) -> Result<BTreeMap<String, Li
     let context = compile::declared(project, graph)?;
     let mut found = BTreeMap::new();
     for model in graph.models.values() {
-        let logical = plan::logical(&context, &model.statement, &model.file.sql_path)
-            .await
-            .and_then(|l| plan::conform(l, model).map_err(|mut f| f.remove(0)))
-            .map_err(|finding| Error::new(Kind::Config, finding))?;
+        let logical = plan::of_model(&context, model).await.map_err(|finding| Error::new(Kind::Config, finding))?;
         found.insert(model.name.clone(), lineage::of_plan(&logical));
     }
     let mut record = Lineage::default();

@@ -68,10 +68,7 @@ async fn register_landing(
         if model.file.layer != "staging" || model.file.spec.materialized != Materialized::View {
             continue;
         }
-        let logical = planning::logical(context, &model.statement, &model.file.sql_path)
-            .await
-            .and_then(|l| planning::conform(l, model).map_err(|mut f| f.remove(0)))
-            .map_err(|finding| Error::new(Kind::Config, finding))?;
+        let logical = planning::of_model(context, model).await.map_err(|finding| Error::new(Kind::Config, finding))?;
         tables::register_view(context, name, logical, &model.file.sql)?;
     }
     Ok(())

@@ -50,10 +50,7 @@ pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool)
             catalog::register(&context, name, Arc::new(table))?;
             continue;
         }
-        let logical = plan::logical(&context, &model.statement, &model.file.sql_path)
-            .await
-            .and_then(|l| plan::conform(l, model).map_err(|mut f| f.remove(0)))
-            .map_err(|finding| Error::new(Kind::Failed, finding))?;
+        let logical = plan::of_model(&context, model).await.map_err(|finding| Error::new(Kind::Failed, finding))?;
         if model.file.spec.materialized == Materialized::View {
             tables::register_view(&context, name, logical, &model.file.sql)?;
             continue;

@@ -240,7 +240,7 @@ impl Scene {
 }
 
 /// The table that a scan reads, with its layer.
-fn scanned(node: &LogicalPlan) -> Option<String> {
+pub fn scanned(node: &LogicalPlan) -> Option<String> {
     match node {
         LogicalPlan::TableScan(scan) => Some(format!("{}.{}", scan.table_name.schema()?, scan.table_name.table())),
         _ => None,
@@ -248,10 +248,7 @@ fn scanned(node: &LogicalPlan) -> Option<String> {
 }
 
 async fn of_model(context: &SessionContext, model: &Model) -> Result<LogicalPlan> {
-    plan::logical(context, &model.statement, &model.file.sql_path)
-        .await
-        .and_then(|l| plan::conform(l, model).map_err(|mut f| f.remove(0)))
-        .map_err(|finding| Error::new(Kind::Failed, finding))
+    plan::of_model(context, model).await.map_err(|finding| Error::new(Kind::Failed, finding))
 }
 
 /// Types settled, and subqueries as joins.
@@ -269,7 +266,7 @@ fn joined(context: &SessionContext, plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// The tables themselves and all that they are made of, landed objects among them. Identity is an end: what it decided is recorded.
-pub fn ancestors(graph: &Graph, wanted: &[String]) -> BTreeSet<String> {
+fn ancestors(graph: &Graph, wanted: &[String]) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let mut open = wanted.to_vec();
     while let Some(name) = open.pop() {

@@ -14,7 +14,7 @@ use super::{Kind, Reason, operator, sql};
 use crate::audit::trace::restricted;
 use crate::audit::trace::rows::Distinct;
 use crate::audit::trace::segment::{self, Ground, Stretch, column_named};
-use crate::audit::trace::session::Scene;
+use crate::audit::trace::session::{Scene, scanned};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::models::graph::Model;
@@ -104,7 +104,7 @@ impl<'a> Forward<'a> {
     fn reads(&self, plan: &LogicalPlan) -> bool {
         let mut found = false;
         let _ = plan.apply(|node| {
-            found |= self.rows.keys().any(|table| is_scan(node, table));
+            found |= scanned(node).is_some_and(|table| self.rows.contains_key(&table));
             Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         });
         found
@@ -140,7 +140,7 @@ impl<'a> Forward<'a> {
 
 /// The nodes from each scan of a table up to the root.
 fn paths<'p>(plan: &'p LogicalPlan, table: &str) -> Vec<Vec<&'p LogicalPlan>> {
-    if is_scan(plan, table) {
+    if scanned(plan).as_deref() == Some(table) {
         return vec![Vec::new()];
     }
     let mut all = Vec::new();
@@ -151,16 +151,6 @@ fn paths<'p>(plan: &'p LogicalPlan, table: &str) -> Vec<Vec<&'p LogicalPlan>> {
         }
     }
     all
-}
-
-fn is_scan(plan: &LogicalPlan, table: &str) -> bool {
-    match plan {
-        LogicalPlan::TableScan(scan) => scan
-            .table_name
-            .schema()
-            .is_some_and(|layer| table.split_once('.') == Some((layer, scan.table_name.table()))),
-        _ => false,
-    }
 }
 
 /// Why rows that come into a node do not come out of it.
