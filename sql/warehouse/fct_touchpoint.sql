@@ -83,51 +83,62 @@ costs as (
 
 ),
 
+-- The id before all that is looked up: rows are put into their order, which names it, while they are still narrow.
+named as (
+
+    select
+        stepped.*,
+        kinds.kind || ':' || stepped.source_id as touchpoint_id
+    from stepped
+    left join kinds on stepped.kind_order = kinds.kind_order
+
+),
+
 final as (
 
     select
-        kinds.kind || ':' || stepped.source_id as touchpoint_id,
-        stepped.customer_id,
-        stepped.journey_id,
-        stepped.matter_id,
+        named.touchpoint_id,
+        named.customer_id,
+        named.journey_id,
+        named.matter_id,
         case
-            when kinds.subject_type = 'order' then stepped.order_id
-            when kinds.subject_type = 'ticket' then cast(stepped.ticket_id as varchar)
-            when stepped.invoice_id is not null then stepped.invoice_id
+            when kinds.subject_type = 'order' then named.order_id
+            when kinds.subject_type = 'ticket' then cast(named.ticket_id as varchar)
+            when named.invoice_id is not null then named.invoice_id
             -- Without an invoice, a payment is a matter of its own and names it.
-            else substr(stepped.matter_id, 9)
+            else substr(named.matter_id, 9)
         end as subject_id,
-        stepped.source_id,
-        stepped.order_id,
-        stepped.ticket_id,
-        stepped.invoice_id,
+        named.source_id,
+        named.order_id,
+        named.ticket_id,
+        named.invoice_id,
         kinds.kind,
-        stepped.department,
-        stepped.channel,
+        named.department,
+        named.channel,
         kinds.direction,
         case
-            when kinds.subject_type = 'invoice' and stepped.invoice_id is null then 'payment'
+            when kinds.subject_type = 'invoice' and named.invoice_id is null then 'payment'
             else kinds.subject_type
         end as subject_type,
         kinds.source_system,
         kinds.source_object,
-        stepped.satisfaction,
+        named.satisfaction,
         previous_kinds.kind as previous_kind,
-        stepped.previous_department,
-        stepped.kind_order,
-        stepped.step,
-        stepped.amount_eur,
+        named.previous_department,
+        named.kind_order,
+        named.step,
+        named.amount_eur,
         case when kinds.is_contact then coalesce(costs.cost_eur, 0) end as contact_cost_eur,
         kinds.is_contact,
         case when kinds.is_contact then costs.cost_eur is not null end as has_contact_cost,
-        coalesce(stepped.previous_department <> stepped.department, false) as is_handoff,
-        stepped.previous_at,
-        stepped.occurred_at
+        coalesce(named.previous_department <> named.department, false) as is_handoff,
+        named.previous_at,
+        named.occurred_at
     -- Outer joins, although every step has its kind: after an inner join the engine takes the result for as small as the lookup.
-    from stepped
-    left join kinds on stepped.kind_order = kinds.kind_order
-    left join previous_kinds on stepped.previous_kind_order = previous_kinds.kind_order
-    left join costs on stepped.department = costs.department and stepped.channel = costs.channel
+    from named
+    left join kinds on named.kind_order = kinds.kind_order
+    left join previous_kinds on named.previous_kind_order = previous_kinds.kind_order
+    left join costs on named.department = costs.department and named.channel = costs.channel
 
 )
 

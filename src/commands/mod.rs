@@ -66,6 +66,8 @@ fn with_pool(threads: usize) -> Result<()> {
 fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        // Each thread keeps memory of its own. Files that land, identity, encoders and reads of files need one each.
+        .max_blocking_threads(2 * threads + 4)
         // Plans of many joins are deep.
         .thread_stack_size(8 << 20)
         .enable_all()

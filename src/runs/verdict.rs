@@ -1,6 +1,7 @@
 //! The verdict of the checks. An error publishes nothing, and its offenders are kept for reading.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -11,7 +12,7 @@ use futures::StreamExt;
 use super::build::Site;
 use super::commit::FAILED;
 use super::run::failed_checks;
-use crate::checks::observe::RowChecks;
+use crate::checks::observe::{RowChecks, Seen};
 use crate::checks::{self, Check, Rule, queries, word};
 use crate::config::project::{Materialized, Severity};
 use crate::engine;
@@ -43,7 +44,7 @@ struct Offence {
 }
 
 /// Judges everything that this run made.
-pub async fn judge(site: &Site, made: &BTreeSet<String>, warehouse: &Store, run: u64) -> Result<Verdict> {
+pub async fn judge(site: &Arc<Site>, made: &BTreeSet<String>, warehouse: &Store, run: u64) -> Result<Verdict> {
     let mut counted: BTreeMap<String, (Severity, u64)> = BTreeMap::new();
     // What was not made again keeps its verdict.
     for record in site.previous.iter().flat_map(|m| &m.checks) {
@@ -73,44 +74,19 @@ pub async fn judge(site: &Site, made: &BTreeSet<String>, warehouse: &Store, run:
             });
         }
     };
-    for (table, mut seen) in site.with_yield(|y| std::mem::take(&mut y.seen)) {
-        let sql = queries::offenders_sql(&seen.check, &table);
-        if !seen.is_certain {
-            seen.offenders = queries::count(&site.context, &sql, &seen.check.name).await?;
+    let tasks = open_questions(site, made).into_iter().map(|question| {
+        let site = site.clone();
+        async move {
+            let task = tokio::spawn(async move { answer(&site, question).await });
+            task.await.map_err(|e| Error::failed(format!("a check stopped: {e}")))?
         }
-        let plan = if seen.offenders > 0 { plan_of(site, &sql).await } else { None };
-        note(&seen.check, seen.offenders, plan);
-    }
-    for name in made {
-        let Some(model) = site.graph.models.get(name) else { continue };
-        let declared = checks::of_model(&model.file);
-        if model.file.spec.materialized == Materialized::View {
-            for (check, offenders) in of_view(site, model, &declared).await? {
-                let plan =
-                    if offenders > 0 { plan_of(site, &queries::offenders_sql(&check, name)).await } else { None };
-                note(&check, offenders, plan);
-            }
+    });
+    // One more than models are built at once: a check is one query, and reads rather than sorts.
+    let mut answers = futures::stream::iter(tasks).buffered(site.at_once + 1);
+    while let Some(answers) = answers.next().await {
+        for (check, offenders, plan) in answers? {
+            note(&check, offenders, plan);
         }
-        for check in declared {
-            // An intermediate is gone by now; what it is made for is checked itself.
-            let is_there = model.file.spec.materialized != Materialized::Intermediate;
-            if let Rule::Relationship { to, .. } = &check.rule
-                && is_there
-                && is_of_this_run(site, to)
-            {
-                let sql = queries::offenders_sql(&check, name);
-                let offenders = queries::count(&site.context, &sql, &check.name).await?;
-                let plan = if offenders > 0 { plan_of(site, &sql).await } else { None };
-                note(&check, offenders, plan);
-            }
-        }
-    }
-    for check in &site.graph.checks {
-        if !check.reads.iter().all(|read| is_of_this_run(site, read)) {
-            continue;
-        }
-        let (as_check, plan, offenders) = of_sql(site, check).await?;
-        note(&as_check, offenders, Some(plan));
     }
     let failed: Vec<&Offence> = offences.iter().filter(|o| o.severity == Severity::Error).collect();
     if !failed.is_empty() {
@@ -123,6 +99,76 @@ pub async fn judge(site: &Site, made: &BTreeSet<String>, warehouse: &Store, run:
             .map(|(name, (severity, offenders))| CheckRecord { name, severity: word(severity).into(), offenders })
             .collect(),
     })
+}
+
+/// What is still to be looked at when all is built.
+enum Question {
+    /// What was seen on the way into a table.
+    Seen(String, Seen),
+    /// A view's own checks.
+    View(String),
+    /// A relationship of a table.
+    Relationship(String, Check),
+    /// A check that is written as SQL: its place among the project's.
+    Sql(usize),
+}
+
+/// In the order in which their answers are told.
+fn open_questions(site: &Site, made: &BTreeSet<String>) -> Vec<Question> {
+    let seen = site.with_yield(|y| std::mem::take(&mut y.seen));
+    let mut all: Vec<Question> = seen.into_iter().map(|(table, seen)| Question::Seen(table, seen)).collect();
+    for name in made {
+        let Some(model) = site.graph.models.get(name) else { continue };
+        if model.file.spec.materialized == Materialized::View {
+            all.push(Question::View(name.clone()));
+        }
+        // An intermediate is gone by now; what it is made for is checked itself.
+        if model.file.spec.materialized == Materialized::Intermediate {
+            continue;
+        }
+        for check in checks::of_model(&model.file) {
+            if matches!(&check.rule, Rule::Relationship { to, .. } if is_of_this_run(site, to)) {
+                all.push(Question::Relationship(name.clone(), check));
+            }
+        }
+    }
+    let is_ready = |check: &SqlCheck| check.reads.iter().all(|read| is_of_this_run(site, read));
+    all.extend((0..site.graph.checks.len()).filter(|at| is_ready(&site.graph.checks[*at])).map(Question::Sql));
+    all
+}
+
+/// Each check with the number of its offenders, and the plan that selects them.
+async fn answer(site: &Site, question: Question) -> Result<Vec<(Check, u64, Option<LogicalPlan>)>> {
+    let planned = async |check: Check, offenders: u64, table: &str| {
+        let sql = queries::offenders_sql(&check, table);
+        let plan = if offenders > 0 { plan_of(site, &sql).await } else { None };
+        (check, offenders, plan)
+    };
+    match question {
+        Question::Seen(table, mut seen) => {
+            if !seen.is_certain {
+                let sql = queries::offenders_sql(&seen.check, &table);
+                seen.offenders = queries::count(&site.context, &sql, &seen.check.name).await?;
+            }
+            Ok(vec![planned(seen.check, seen.offenders, &table).await])
+        }
+        Question::View(name) => {
+            let Some(model) = site.graph.models.get(&name) else { return Ok(Vec::new()) };
+            let mut all = Vec::new();
+            for (check, offenders) in of_view(site, model, &checks::of_model(&model.file)).await? {
+                all.push(planned(check, offenders, &name).await);
+            }
+            Ok(all)
+        }
+        Question::Relationship(name, check) => {
+            let offenders = queries::count(&site.context, &queries::offenders_sql(&check, &name), &check.name).await?;
+            Ok(vec![planned(check, offenders, &name).await])
+        }
+        Question::Sql(at) => {
+            let (check, plan, offenders) = of_sql(site, &site.graph.checks[at]).await?;
+            Ok(vec![(check, offenders, Some(plan))])
+        }
+    }
 }
 
 fn name_of(check: &SqlCheck) -> String {
@@ -165,7 +211,7 @@ async fn of_view(site: &Site, model: &Model, declared: &[Check]) -> Result<Vec<(
     let list: Vec<_> = names.iter().map(|n| datafusion::logical_expr::ident(*n)).collect();
     let frame = frame.select(list).map_err(|e| engine::failed(&doing, &e))?;
     let narrow = Schema::new(names.iter().filter_map(|n| schema.field_with_name(n).ok().cloned()).collect::<Vec<_>>());
-    let mut observer = RowChecks::compile(&site.context, &std::sync::Arc::new(narrow), &wanted)?;
+    let mut observer = RowChecks::compile(&site.context, &Arc::new(narrow), &wanted)?;
     let mut stream = frame.execute_stream().await.map_err(|e| engine::failed(&doing, &e))?;
     while let Some(batch) = stream.next().await {
         observer.rows(&batch.map_err(|e| engine::failed(&doing, &e))?)?;
