@@ -1,18 +1,24 @@
 //! The proof of a trace: the listed rows alone, through the same SQL, give the same values.
+//!
+//! Only columns that the values hang on are read and made; any other is NULL, so that one which is missed shows as a difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::MemTable;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::rows::Distinct;
 use super::segment::column_named;
-use super::session::Scene;
+use super::session::{Scene, scanned};
 use super::walk::restricted;
 use crate::catalog;
 use crate::config::project::Materialized;
@@ -22,9 +28,23 @@ use crate::models::graph::CALENDAR;
 use crate::models::plan;
 use crate::runs::tables;
 
-/// A session in which each table of sources and of identity holds the listed rows alone (with `whole`: all rows), and every model of which rows take part is made of these.
-pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool) -> Result<SessionContext> {
-    let context = engine::session(&Limits { partitions: 1, ..Limits::default() }, None)?;
+/// From so many rows on, the engine's usual number of partitions is worth its while.
+const MANY: usize = 100_000;
+
+type Columns = BTreeMap<String, BTreeSet<String>>;
+
+/// A session in which each table of sources and of identity holds the listed rows alone (without a list: all rows), and every model of which rows take
+/// part is made of these, as far as the columns `wanted` of `top` need it.
+pub async fn made(
+    scene: &Scene,
+    rows: Option<&BTreeMap<String, Distinct>>,
+    top: &str,
+    wanted: &[String],
+) -> Result<SessionContext> {
+    let columns = columns_read(scene, top, wanted).await?;
+    let is_many = rows.is_none_or(|rows| rows.values().map(Distinct::len).sum::<usize>() > MANY);
+    let partitions = if is_many { Limits::default().partitions } else { 1 };
+    let context = engine::session(&Limits { partitions, ..Limits::default() }, None)?;
     catalog::prepare(&context, &[])?;
     for name in scene.within.iter().filter(|name| !scene.graph.models.contains_key(*name)) {
         let provider = scene.context.table_provider(name).await.map_err(|e| engine::failed("reading a table", &e))?;
@@ -33,42 +53,105 @@ pub async fn made(scene: &Scene, rows: &BTreeMap<String, Distinct>, whole: bool)
             catalog::register(&context, name, provider)?;
             continue;
         }
-        let kept = match (rows.get(name), whole) {
-            (_, true) => Some(all(scene, name).await?),
-            (Some(rows), false) => Some(of_table(scene, name, rows).await?),
-            (None, false) => None,
+        let needed = columns.get(name);
+        let is_needed = |c: &str| needed.is_some_and(|needed| needed.contains(c));
+        let kept = match rows.map(|rows| rows.get(name)) {
+            None => select(&scene.context, name, &[], None, is_needed).await?,
+            Some(Some(rows)) => {
+                let key = scene.keys.get(name).map_or(&[][..], Vec::as_slice);
+                select(&scene.context, name, key, Some(&rows.batch()?), is_needed).await?
+            }
+            Some(None) => Vec::new(),
         };
-        let table = MemTable::try_new(provider.schema(), vec![kept.unwrap_or_default()]);
-        catalog::register(&context, name, Arc::new(table.map_err(|e| engine::failed("holding rows", &e))?))?;
+        hold(&context, name, &provider.schema(), kept)?;
     }
     for name in scene.graph.order.iter().filter(|name| scene.within.contains(*name)) {
         let Some(model) = scene.graph.models.get(name) else { continue };
         let schema = plan::declared_schema(&model.file.spec);
-        if !whole && !rows.contains_key(name) {
-            // No row of it takes part.
-            let table = MemTable::try_new(schema, vec![Vec::new()]).map_err(|e| engine::failed("holding rows", &e))?;
-            catalog::register(&context, name, Arc::new(table))?;
+        let takes_part = rows.is_none_or(|rows| rows.contains_key(name));
+        let (Some(needed), true) = (columns.get(name), takes_part) else {
+            hold(&context, name, &schema, Vec::new())?;
             continue;
-        }
+        };
         let logical = plan::of_model(&context, model).await.map_err(|finding| Error::new(Kind::Failed, finding))?;
         if model.file.spec.materialized == Materialized::View {
             tables::register_view(&context, name, logical, &model.file.sql)?;
             continue;
         }
+        let began = Instant::now();
         let doing = format!("making {name} again");
-        let batches =
-            DataFrame::new(context.state(), logical).collect().await.map_err(|e| engine::failed(&doing, &e))?;
-        let batches = batches.iter().map(|b| declared(b, &schema)).collect::<Result<Vec<_>, _>>();
-        let batches = batches.map_err(|e| Error::failed(format!("{doing}: {e}")))?;
-        let table = MemTable::try_new(schema, vec![batches]);
-        catalog::register(&context, name, Arc::new(table.map_err(|e| engine::failed(&doing, &e))?))?;
+        let failed = |e| engine::failed(&doing, &e);
+        let logical = narrowed(logical, needed).map_err(failed)?;
+        let narrow = logical.schema().fields().iter().filter_map(|f| schema.field_with_name(f.name()).ok().cloned());
+        let narrow = Arc::new(Schema::new(narrow.collect::<Vec<_>>()));
+        let parts = DataFrame::new(context.state(), logical).collect_partitioned().await.map_err(failed)?;
+        let parts = parts
+            .into_iter()
+            .map(|batches| batches.iter().map(|b| declared(b, &narrow)).collect::<Result<Vec<_>, _>>())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| Error::failed(format!("{doing}: {e}")))?;
+        hold(&context, name, &schema, parts)?;
+        tracing::debug!(table = name, seconds = began.elapsed().as_secs_f64(), "made again");
     }
     Ok(context)
 }
 
-async fn all(scene: &Scene, table: &str) -> Result<Vec<RecordBatch>> {
-    let frame = scene.context.table(table).await.map_err(|e| engine::failed("reading a table", &e))?;
-    frame.collect().await.map_err(|e| engine::failed(&format!("reading {table}"), &e))
+/// The columns of every table that the columns `wanted` of `top` hang on, as the engine's own plans name them.
+async fn columns_read(scene: &Scene, top: &str, wanted: &[String]) -> Result<Columns> {
+    let mut all = Columns::new();
+    let key = scene.keys.get(top).into_iter().flatten();
+    all.insert(top.to_string(), wanted.iter().chain(key).cloned().collect());
+    for name in scene.graph.order.iter().rev() {
+        let (Some(model), Some(needed)) = (scene.graph.models.get(name), all.get(name)) else { continue };
+        let failed = |e| engine::failed(&format!("planning {name}"), &e);
+        let logical = plan::of_model(&scene.context, model).await.map_err(|f| Error::new(Kind::Failed, f))?;
+        let logical = narrowed(logical, needed).map_err(failed)?;
+        let optimized = scene.context.state().optimize(&logical).map_err(failed)?;
+        optimized
+            .apply_with_subqueries(|node| {
+                if let (Some(table), LogicalPlan::TableScan(scan)) = (scanned(node), node) {
+                    let read = scan.projected_schema.fields().iter().map(|f| f.name().clone());
+                    let filtered = scan.filters.iter().flat_map(Expr::column_refs).map(|c| c.name.clone());
+                    all.entry(table).or_default().extend(read.chain(filtered));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+            .map_err(failed)?;
+    }
+    Ok(all)
+}
+
+/// The plan with some of its columns; with one at least.
+fn narrowed(plan: LogicalPlan, needed: &BTreeSet<String>) -> datafusion::common::Result<LogicalPlan> {
+    let all = plan.schema().fields().iter().map(|f| f.name().clone());
+    let mut kept: Vec<String> = all.clone().filter(|name| needed.contains(name)).collect();
+    kept.extend(all.take(usize::from(kept.is_empty())));
+    let exprs: Vec<Expr> = kept.iter().map(|c| column_named(plan.schema(), c)).collect::<Result<_, _>>()?;
+    LogicalPlanBuilder::from(plan).project(exprs)?.build()
+}
+
+/// Registers rows of some columns as a table; its other columns are NULL.
+fn hold(context: &SessionContext, name: &str, schema: &SchemaRef, parts: Vec<Vec<RecordBatch>>) -> Result<()> {
+    let failed = |e| engine::failed("holding rows", &e);
+    let Some(held) = parts.iter().flatten().next().map(RecordBatch::schema) else {
+        let table = MemTable::try_new(schema.clone(), vec![Vec::new()]).map_err(failed)?;
+        return catalog::register(context, name, Arc::new(table));
+    };
+    let table = Arc::new(MemTable::try_new(held.clone(), parts).map_err(failed)?);
+    if held.fields().len() == schema.fields().len() {
+        return catalog::register(context, name, table);
+    }
+    let view = || {
+        let exprs = schema.fields().iter().map(|field| {
+            Ok(match held.field_with_name(field.name()) {
+                Ok(_) => datafusion::logical_expr::ident(field.name()),
+                Err(_) => Expr::Literal(ScalarValue::try_from(field.data_type())?, None).alias(field.name()),
+            })
+        });
+        let exprs = exprs.collect::<datafusion::common::Result<Vec<_>>>()?;
+        LogicalPlanBuilder::scan("held", provider_as_source(table), None)?.project(exprs)?.build()
+    };
+    catalog::register(context, name, Arc::new(ViewTable::new(view().map_err(failed)?, None)))
 }
 
 /// The rows of a table with these keys.
@@ -83,14 +166,28 @@ pub async fn with_keys(
     key: &[String],
     target: &RecordBatch,
 ) -> Result<Vec<RecordBatch>> {
+    Ok(select(context, table, key, Some(target), |_| true).await?.into_iter().flatten().collect())
+}
+
+/// Some columns, one at least, of the rows of a table whose columns `key` have the values of the target; without one, of all rows.
+async fn select(
+    context: &SessionContext,
+    table: &str,
+    key: &[String],
+    target: Option<&RecordBatch>,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Vec<RecordBatch>>> {
     let doing = format!("reading {table}");
     let failed = |e| engine::failed(&doing, &e);
     let frame = context.table(table).await.map_err(failed)?;
-    let plan = frame.into_unoptimized_plan();
-    let by: Vec<Expr> = key.iter().map(|c| column_named(plan.schema(), c)).collect::<Result<_, _>>().map_err(failed)?;
-    let plan = restricted(plan, &by, target).map_err(failed)?;
-    let plan = LogicalPlanBuilder::from(plan).build().map_err(failed)?;
-    DataFrame::new(context.state(), plan).collect().await.map_err(failed)
+    let wanted = frame.schema().fields().iter().map(|f| f.name().clone()).filter(|c| is_wanted(c)).collect();
+    let mut plan = frame.into_unoptimized_plan();
+    if let Some(target) = target {
+        let by = key.iter().map(|c| column_named(plan.schema(), c)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        plan = restricted(plan, &by, target).map_err(failed)?;
+    }
+    let plan = narrowed(plan, &wanted).map_err(failed)?;
+    DataFrame::new(context.state(), plan).collect_partitioned().await.map_err(failed)
 }
 
 /// With the declared types: what the engine finds out on the way may be wider, or never NULL.

@@ -9,7 +9,7 @@ mod tell;
 mod walk;
 mod whose;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -274,7 +274,8 @@ async fn is_same(
     wanted: &[String],
     whole: bool,
 ) -> Result<bool> {
-    let context = again::made(scene, &walk.rows, whole).await?;
+    let rows = if whole { None } else { Some(&walk.rows) };
+    let context = again::made(scene, rows, table, wanted).await?;
     let Some(made) = self::row(&context, table, key).await? else {
         tracing::debug!("the listed rows do not give the row");
         return Ok(false);
@@ -335,9 +336,9 @@ fn steps(scene: &Scene, walk: &Walk<'_>, top: &str) -> Result<Vec<Step>> {
     for name in models.chain(grounds) {
         let Some(rows) = walk.rows.get(name).filter(|r| !r.is_empty()) else { continue };
         let model = scene.graph.models.get(name);
-        let batch = rows.sorted()?;
+        let batch = rows.first(NAMED)?;
         let mut keys = Vec::new();
-        for row in 0..batch.num_rows().min(NAMED) {
+        for row in 0..batch.num_rows() {
             let parts: Vec<String> = batch
                 .columns()
                 .iter()
@@ -363,7 +364,7 @@ pub struct Lines<'m> {
     manifest: &'m Manifest,
     /// The first file, in file order, that held a batch.
     files: BTreeMap<&'m str, &'m FileRecord>,
-    found: BTreeMap<String, BTreeSet<i64>>,
+    found: BTreeMap<String, Vec<i64>>,
 }
 
 impl<'m> Lines<'m> {
@@ -390,7 +391,12 @@ impl<'m> Lines<'m> {
     pub fn add(&mut self, rows: &RecordBatch) {
         let (batches, lines) = (rows.column(0).as_string::<i32>(), rows.column(1).as_primitive::<Int64Type>());
         for row in 0..rows.num_rows() {
-            self.found.entry(batches.value(row).to_string()).or_default().insert(lines.value(row));
+            match self.found.get_mut(batches.value(row)) {
+                Some(found) => found.push(lines.value(row)),
+                None => {
+                    self.found.insert(batches.value(row).to_string(), vec![lines.value(row)]);
+                }
+            }
         }
     }
 
@@ -398,14 +404,16 @@ impl<'m> Lines<'m> {
         let mut all: Vec<FileLines> = self
             .found
             .into_iter()
-            .map(|(batch, lines)| {
+            .map(|(batch, mut lines)| {
+                lines.sort_unstable();
+                lines.dedup();
                 let file = self.files.get(batch.as_str());
                 FileLines {
                     file: file.map_or_else(String::new, |f| f.name.clone()),
                     sha256: file.map_or_else(String::new, |f| f.sha256.clone()),
                     archive: self.manifest.batches.get(&batch).and_then(|b| b.archive.clone()),
                     batch,
-                    lines: lines.into_iter().collect(),
+                    lines,
                 }
             })
             .collect();

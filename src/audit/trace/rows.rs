@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::{RowConverter, SortField};
 
 use crate::error::{Error, Result};
 
-/// Distinct rows of some columns.
+/// Distinct rows of some columns, each as bytes that sort as the row does.
 #[derive(Clone)]
 pub struct Distinct {
     schema: Arc<Schema>,
     converter: Arc<RowConverter>,
-    rows: HashSet<OwnedRow>,
+    rows: HashSet<Box<[u8]>>,
 }
 
 impl Distinct {
@@ -36,6 +36,9 @@ impl Distinct {
     /// Adds the rows of these columns, but for those in which all are NULL.
     pub fn add(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let Some(first) = columns.first() else { return Ok(()) };
+        if columns.iter().any(|c| c.null_count() == 0) {
+            return self.add_where(columns, |_| true);
+        }
         let some: Vec<bool> = (0..first.len()).map(|row| columns.iter().any(|c| c.is_valid(row))).collect();
         self.add_where(columns, |row| some[row])
     }
@@ -48,9 +51,20 @@ impl Distinct {
             if at > 0 && is_there(at - 1) && rows.row(at - 1) == row {
                 continue;
             }
-            self.rows.insert(row.owned());
+            if !self.rows.contains(row.as_ref()) {
+                self.rows.insert(row.as_ref().into());
+            }
         }
         Ok(())
+    }
+
+    /// Adds all rows of another set of the same columns.
+    pub fn join(&mut self, other: Distinct) {
+        if self.rows.is_empty() {
+            self.rows = other.rows;
+        } else {
+            self.rows.extend(other.rows);
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -66,15 +80,20 @@ impl Distinct {
         self.of_rows(self.rows.iter())
     }
 
-    /// The rows, ascending: for what is shown.
-    pub fn sorted(&self) -> Result<RecordBatch> {
-        let mut sorted: Vec<&OwnedRow> = self.rows.iter().collect();
-        sorted.sort_unstable();
-        self.of_rows(sorted.into_iter())
+    /// The first `limit` rows, ascending: for what is shown.
+    pub fn first(&self, limit: usize) -> Result<RecordBatch> {
+        let mut rows: Vec<&Box<[u8]>> = self.rows.iter().collect();
+        if limit < rows.len() {
+            rows.select_nth_unstable(limit);
+            rows.truncate(limit);
+        }
+        rows.sort_unstable();
+        self.of_rows(rows.into_iter())
     }
 
-    fn of_rows<'r>(&self, rows: impl Iterator<Item = &'r OwnedRow>) -> Result<RecordBatch> {
-        let columns = self.converter.convert_rows(rows.map(OwnedRow::row)).map_err(failed)?;
+    fn of_rows<'r>(&self, rows: impl Iterator<Item = &'r Box<[u8]>>) -> Result<RecordBatch> {
+        let parser = self.converter.parser();
+        let columns = self.converter.convert_rows(rows.map(|row| parser.parse(row))).map_err(failed)?;
         RecordBatch::try_new(self.schema.clone(), columns).map_err(failed)
     }
 }

@@ -86,6 +86,9 @@ pub fn replaced(plan: LogicalPlan, name: &str, rows: &Arc<dyn TableProvider>) ->
     Ok(done.data)
 }
 
+/// Tables with their rows.
+type MadeTables = BTreeMap<String, (Arc<dyn TableProvider>, u64)>;
+
 /// A run with its rules, and a session over its tables.
 pub struct Scene {
     pub context: SessionContext,
@@ -94,8 +97,10 @@ pub struct Scene {
     pub keys: BTreeMap<String, Vec<String>>,
     /// The tables that are traced, and all that these are made of.
     pub within: BTreeSet<String>,
+    /// Rows of the published tables.
+    published: BTreeMap<String, u64>,
     /// Intermediates that were made for this trace: a run does not keep them.
-    made: Mutex<BTreeMap<String, Arc<dyn TableProvider>>>,
+    made: Mutex<MadeTables>,
     scratch: Store,
     folder: TempDir,
 }
@@ -150,7 +155,13 @@ impl Scene {
         keys.insert(CALENDAR.to_string(), vec!["date".to_string()]);
         let rejected = ["batch_id", "line", "column_name", "reason"].map(String::from).to_vec();
         keys.insert(REJECTED.to_string(), rejected);
-        Ok(Scene { context, graph, keys, within: needed, made: Mutex::default(), scratch, folder })
+        let published = manifest.tables.iter().map(|(name, table)| (name.clone(), table.rows)).collect();
+        Ok(Scene { context, graph, keys, within: needed, published, made: Mutex::default(), scratch, folder })
+    }
+
+    /// How many rows a table has, as far as that is known without reading it.
+    pub fn rows_of(&self, table: &str) -> Option<u64> {
+        self.published.get(table).copied().or_else(|| self.lock().get(table).map(|(_, rows)| *rows))
     }
 
     /// A model's plan with types settled and subqueries as joins.
@@ -191,7 +202,7 @@ impl Scene {
                 return Ok(plan);
             }
             let done = plan.transform_down(|node| {
-                let made = scanned(&node).and_then(|name| self.lock().get(&name).cloned());
+                let made = scanned(&node).and_then(|name| self.lock().get(&name).map(|(table, _)| table.clone()));
                 match (&node, made) {
                     (LogicalPlan::TableScan(scan), Some(made)) => {
                         let source = provider_as_source(made);
@@ -229,12 +240,12 @@ impl Scene {
         };
         let table: Arc<dyn TableProvider> = tables::published(&self.scratch, &schema, &[data], &[])?;
         catalog::register(&self.context, name, table.clone())?;
-        self.lock().insert(name.to_string(), table);
+        self.lock().insert(name.to_string(), (table, written.rows));
         tracing::debug!(table = name, rows = written.rows, seconds = began.elapsed().as_secs_f64(), "made");
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<dyn TableProvider>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, MadeTables> {
         self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

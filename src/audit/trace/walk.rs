@@ -61,7 +61,9 @@ impl<'a> Walk<'a> {
         self.columns.insert(table.to_string(), wanted);
         for name in graph.order.iter().rev() {
             let (Some(found), Some(model)) = (self.rows.get(name), graph.models.get(name)) else { continue };
-            let target = found.batch()?;
+            // Of all its rows: nothing has to be looked for.
+            let is_whole = self.scene.rows_of(name) == Some(found.len() as u64);
+            let target = if is_whole { None } else { Some(found.batch()?) };
             let plan = self.scene.plan(model).await?;
             let schema = plan.schema().clone();
             let position = |column: &String| schema.index_of_column_by_name(None, column);
@@ -73,14 +75,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// All rows of the tables that a model reads, for the rows of its own that agree with the target.
-    async fn model(&mut self, name: &str, top: Below, target: RecordBatch) -> Result<()> {
-        let mut open = vec![(top, Some(target))];
+    /// All rows of the tables that a model reads, for the rows of its own that agree with the target; for all of its own without one.
+    async fn model(&mut self, name: &str, top: Below, target: Option<RecordBatch>) -> Result<()> {
+        let mut open = vec![(top, target)];
         while let Some((below, target)) = open.pop() {
             let found = self.stretch(name, &below, target.as_ref()).await?;
             for (leaf, rows) in found {
                 match leaf.ground {
-                    Ground::Table { name: table, columns } => self.add(name, table, columns, &rows)?,
+                    Ground::Table { name: table, columns } => self.add(name, table, columns, rows),
                     Ground::Below(next) => {
                         if rows.is_empty() && !leaf.carried.is_empty() {
                             continue;
@@ -96,18 +98,16 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn add(&mut self, model: &str, table: String, columns: BTreeSet<String>, rows: &Distinct) -> Result<()> {
+    fn add(&mut self, model: &str, table: String, columns: BTreeSet<String>, rows: Distinct) {
         if rows.is_empty() {
-            return Ok(());
+            return;
         }
-        let batch = rows.batch()?;
         self.reads.insert((model.to_string(), table.clone()));
         self.columns.entry(table.clone()).or_default().extend(columns);
         match self.rows.get_mut(&table) {
-            Some(held) => held.add(batch.columns()),
+            Some(held) => held.join(rows),
             None => {
-                self.rows.insert(table, Distinct::of(&batch)?);
-                Ok(())
+                self.rows.insert(table, rows);
             }
         }
     }
