@@ -13,10 +13,10 @@ use datafusion::catalog::MemTable;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::{ViewTable, provider_as_source};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, ident};
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use super::rows::Distinct;
+use super::rows::Found;
 use super::segment::column_named;
 use super::session::{Scene, scanned};
 use super::walk::restricted;
@@ -33,16 +33,19 @@ const MANY: usize = 100_000;
 
 type Columns = BTreeMap<String, BTreeSet<String>>;
 
-/// A session in which each table of sources and of identity holds the listed rows alone (without a list: all rows), and every model of which rows take
-/// part is made of these, as far as the columns `wanted` of `top` need it.
+/// A session in which each table of sources and of identity holds the listed rows alone, and every model of which rows take part is made of these, as far
+/// as the columns `wanted` of `top` need it.
 pub async fn made(
     scene: &Scene,
-    rows: Option<&BTreeMap<String, Distinct>>,
+    rows: &BTreeMap<String, Found>,
     top: &str,
     wanted: &[String],
 ) -> Result<SessionContext> {
     let columns = columns_read(scene, top, wanted).await?;
-    let is_many = rows.is_none_or(|rows| rows.values().map(Distinct::len).sum::<usize>() > MANY);
+    let is_many = rows.values().any(|found| match found {
+        Found::These(rows) => rows.len() > MANY,
+        Found::All => true,
+    });
     let partitions = if is_many { Limits::default().partitions } else { 1 };
     let context = engine::session(&Limits { partitions, ..Limits::default() }, None)?;
     catalog::prepare(&context, &[])?;
@@ -55,20 +58,16 @@ pub async fn made(
         }
         let needed = columns.get(name);
         let is_needed = |c: &str| needed.is_some_and(|needed| needed.contains(c));
-        let kept = match rows.map(|rows| rows.get(name)) {
-            None => select(&scene.context, name, &[], None, is_needed).await?,
-            Some(Some(rows)) => {
-                let key = scene.keys.get(name).map_or(&[][..], Vec::as_slice);
-                select(&scene.context, name, key, Some(&rows.batch()?), is_needed).await?
-            }
-            Some(None) => Vec::new(),
+        let kept = match rows.get(name) {
+            Some(found) => of_found(scene, name, found, is_needed).await?,
+            None => Vec::new(),
         };
         hold(&context, name, &provider.schema(), kept)?;
     }
     for name in scene.graph.order.iter().filter(|name| scene.within.contains(*name)) {
         let Some(model) = scene.graph.models.get(name) else { continue };
         let schema = plan::declared_schema(&model.file.spec);
-        let takes_part = rows.is_none_or(|rows| rows.contains_key(name));
+        let takes_part = rows.contains_key(name);
         let (Some(needed), true) = (columns.get(name), takes_part) else {
             hold(&context, name, &schema, Vec::new())?;
             continue;
@@ -144,7 +143,7 @@ fn hold(context: &SessionContext, name: &str, schema: &SchemaRef, parts: Vec<Vec
     let view = || {
         let exprs = schema.fields().iter().map(|field| {
             Ok(match held.field_with_name(field.name()) {
-                Ok(_) => datafusion::logical_expr::ident(field.name()),
+                Ok(_) => ident(field.name()),
                 Err(_) => Expr::Literal(ScalarValue::try_from(field.data_type())?, None).alias(field.name()),
             })
         });
@@ -154,9 +153,68 @@ fn hold(context: &SessionContext, name: &str, schema: &SchemaRef, parts: Vec<Vec
     catalog::register(context, name, Arc::new(ViewTable::new(view().map_err(failed)?, None)))
 }
 
-/// The rows of a table with these keys.
-pub async fn of_table(scene: &Scene, table: &str, rows: &Distinct) -> Result<Vec<RecordBatch>> {
-    with_keys(&scene.context, table, scene.keys.get(table).map_or(&[], Vec::as_slice), &rows.batch()?).await
+/// The rows of a table that take part.
+pub async fn of_table(scene: &Scene, table: &str, found: &Found) -> Result<Vec<RecordBatch>> {
+    Ok(of_found(scene, table, found, |_| true).await?.into_iter().flatten().collect())
+}
+
+/// Their keys.
+pub async fn keys_of(scene: &Scene, table: &str, found: &Found) -> Result<Vec<RecordBatch>> {
+    match found {
+        Found::These(rows) => Ok(vec![rows.batch()?]),
+        Found::All => {
+            let key = scene.keys.get(table).map_or(&[][..], Vec::as_slice);
+            let batches = of_found(scene, table, found, |c| key.iter().any(|k| k == c)).await?.into_iter().flatten();
+            let named = |b: RecordBatch| {
+                let at: Vec<usize> = key.iter().filter_map(|k| b.schema().index_of(k).ok()).collect();
+                b.project(&at).map_err(|e| Error::failed(format!("reading {table}: {e}")))
+            };
+            batches.map(named).collect()
+        }
+    }
+}
+
+/// How many rows a table has, and the keys of the first of them. Of what a run does not keep, only the number is told, as it was `made` again.
+pub async fn all_of(
+    scene: &Scene,
+    made: &SessionContext,
+    table: &str,
+    first: usize,
+) -> Result<(u64, Vec<RecordBatch>)> {
+    let doing = format!("reading {table}");
+    let failed = |e| engine::failed(&doing, &e);
+    let known = scene.rows_of(table);
+    let is_kept = known.is_some() || !scene.graph.models.contains_key(table);
+    let context = if is_kept { &scene.context } else { made };
+    let frame = context.table(table).await.map_err(failed)?;
+    let rows = match known {
+        Some(rows) => rows,
+        None => frame.clone().count().await.map_err(failed)? as u64,
+    };
+    if !is_kept {
+        return Ok((rows, Vec::new()));
+    }
+    let key = scene.keys.get(table).map_or(&[][..], Vec::as_slice);
+    let names: Vec<&str> = key.iter().map(String::as_str).collect();
+    let frame = frame.select_columns(&names).and_then(|f| f.sort(ascending(key))).and_then(|f| f.limit(0, Some(first)));
+    Ok((rows, frame.map_err(failed)?.collect().await.map_err(failed)?))
+}
+
+fn ascending(key: &[String]) -> Vec<SortExpr> {
+    key.iter().map(|c| ident(c).sort(true, true)).collect()
+}
+
+async fn of_found(
+    scene: &Scene,
+    table: &str,
+    found: &Found,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Vec<RecordBatch>>> {
+    let key = scene.keys.get(table).map_or(&[][..], Vec::as_slice);
+    match found {
+        Found::These(rows) => select(&scene.context, table, key, Some(&rows.batch()?), is_wanted).await,
+        Found::All => select(&scene.context, table, key, None, is_wanted).await,
+    }
 }
 
 /// The rows of a table whose columns `key` have the values of the target.

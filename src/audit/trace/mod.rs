@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{FileRecord, Manifest, TableRecord};
 use crate::runs::tables;
 use crate::store::Store;
-use rows::Distinct;
+use rows::Found;
 use session::Scene;
 use walk::Walk;
 
@@ -154,20 +154,25 @@ pub async fn trace(store: &Store, manifest: &Manifest, question: &Question<'_>) 
     walk.down(&table, &target, column.as_deref()).await?;
     tracing::debug!(seconds = began.elapsed().as_secs_f64(), "rows");
     let mut proof = Proof::Equal;
-    if !is_same(&scene, &walk, &table, &key, &row, &wanted, false).await? {
+    let mut made = again::made(&scene, &walk.rows, &table, &wanted).await?;
+    if !is_same(&made, &table, &key, &row, &wanted).await? {
         walk = Walk::new(&scene, false);
         walk.down(&table, &target, None).await?;
         proof = Proof::EqualWithAllSides;
-        if !is_same(&scene, &walk, &table, &key, &row, &wanted, false).await? {
-            everything(&scene, &mut walk).await?;
-            let holds = is_same(&scene, &walk, &table, &key, &row, &wanted, true).await?;
+        made = again::made(&scene, &walk.rows, &table, &wanted).await?;
+        if !is_same(&made, &table, &key, &row, &wanted).await? {
+            walk.everything();
+            made = again::made(&scene, &walk.rows, &table, &wanted).await?;
+            let holds = is_same(&made, &table, &key, &row, &wanted).await?;
             proof = if holds { Proof::EqualWithAllRows } else { Proof::Different };
         }
     }
     tracing::debug!(seconds = began.elapsed().as_secs_f64(), "proof");
     let mut lines = Lines::new(manifest);
-    for (_, rows) in walk.rows.iter().filter(|(name, _)| name.starts_with("landing.")) {
-        lines.add(&rows.batch()?);
+    for (name, found) in walk.rows.iter().filter(|(name, _)| name.starts_with("landing.")) {
+        for batch in again::keys_of(&scene, name, found).await? {
+            lines.add(&batch);
+        }
     }
     whose::lines(&scene, &walk, &mut lines).await?;
     let (customers, more_customers) = whose::customers(&scene, &walk, &lines).await?;
@@ -177,7 +182,7 @@ pub async fn trace(store: &Store, manifest: &Manifest, question: &Question<'_>) 
         as_of: manifest.as_of.to_string(),
         key: cells(&row, &columns)?,
         values: cells(&row, &wanted)?,
-        steps: steps(&scene, &walk, &table)?,
+        steps: steps(&scene, &walk, &made, &table).await?,
         lines: lines.told(),
         customers,
         more_customers,
@@ -264,19 +269,15 @@ pub async fn row(context: &SessionContext, table: &str, key: &[(String, Expr)]) 
     Ok((all.num_rows() == 1).then_some(all))
 }
 
-/// Whether the listed rows alone give the values.
+/// Whether what was made of the listed rows alone has the values.
 async fn is_same(
-    scene: &Scene,
-    walk: &Walk<'_>,
+    made: &SessionContext,
     table: &str,
     key: &[(String, Expr)],
     row: &RecordBatch,
     wanted: &[String],
-    whole: bool,
 ) -> Result<bool> {
-    let rows = if whole { None } else { Some(&walk.rows) };
-    let context = again::made(scene, rows, table, wanted).await?;
-    let Some(made) = self::row(&context, table, key).await? else {
+    let Some(made) = self::row(made, table, key).await? else {
         tracing::debug!("the listed rows do not give the row");
         return Ok(false);
     };
@@ -284,27 +285,6 @@ async fn is_same(
     let others: Vec<&String> = wanted.iter().filter(is_other).collect();
     tracing::debug!(columns = ?others, "made otherwise from the listed rows");
     Ok(others.is_empty())
-}
-
-/// Lists all rows of what sources and identity gave.
-async fn everything(scene: &Scene, walk: &mut Walk<'_>) -> Result<()> {
-    for name in scene.within.iter().filter(|name| !scene.graph.models.contains_key(*name)) {
-        let Some(key) = scene.keys.get(name) else { continue };
-        let doing = format!("reading {name}");
-        let failed = |e| engine::failed(&doing, &e);
-        let frame = scene.context.table(name).await.map_err(failed)?;
-        let columns: Vec<&str> = key.iter().map(String::as_str).collect();
-        let batches = frame.select_columns(&columns).map_err(failed)?.collect().await.map_err(failed)?;
-        for batch in batches {
-            match walk.rows.get_mut(name) {
-                Some(rows) => rows.add(batch.columns())?,
-                None => {
-                    walk.rows.insert(name.clone(), Distinct::of(&batch)?);
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 fn picked(row: &RecordBatch, columns: &[String]) -> Result<RecordBatch> {
@@ -328,32 +308,34 @@ fn shown(values: &ArrayRef, row: usize) -> Result<Option<String>> {
     Ok(Some(formatter.value(row).to_string()))
 }
 
-fn steps(scene: &Scene, walk: &Walk<'_>, top: &str) -> Result<Vec<Step>> {
+async fn steps(scene: &Scene, walk: &Walk<'_>, made: &SessionContext, top: &str) -> Result<Vec<Step>> {
     // Models as the last comes first, then what sources and identity gave.
     let models = scene.graph.order.iter().rev().filter(|n| walk.rows.contains_key(*n));
     let grounds = walk.rows.keys().filter(|n| !scene.graph.models.contains_key(*n));
     let mut steps = Vec::new();
     for name in models.chain(grounds) {
-        let Some(rows) = walk.rows.get(name).filter(|r| !r.is_empty()) else { continue };
-        let model = scene.graph.models.get(name);
-        let batch = rows.first(NAMED)?;
-        let mut keys = Vec::new();
-        for row in 0..batch.num_rows() {
-            let parts: Vec<String> = batch
-                .columns()
-                .iter()
-                .map(|c| Ok(shown(c, row)?.unwrap_or_else(|| "NULL".into())))
-                .collect::<Result<_>>()?;
-            keys.push(parts.join(" · "));
+        let Some(found) = walk.rows.get(name) else { continue };
+        let (rows, first) = match found {
+            Found::These(rows) => (rows.len() as u64, vec![rows.first(NAMED)?]),
+            Found::All => again::all_of(scene, made, name, NAMED).await?,
+        };
+        if rows == 0 {
+            continue;
         }
+        let mut keys = Vec::new();
+        for batch in first {
+            for row in 0..batch.num_rows() {
+                let parts: Vec<String> = batch
+                    .columns()
+                    .iter()
+                    .map(|c| Ok(shown(c, row)?.unwrap_or_else(|| "NULL".into())))
+                    .collect::<Result<_>>()?;
+                keys.push(parts.join(" · "));
+            }
+        }
+        let sql = scene.graph.models.get(name).map(|m| m.file.sql_path.clone());
         let reads = walk.reads.iter().filter(|(reader, _)| reader == name).map(|(_, read)| read.clone()).collect();
-        steps.push(Step {
-            table: name.clone(),
-            sql: model.map(|m| m.file.sql_path.clone()),
-            reads,
-            rows: rows.len() as u64,
-            keys,
-        });
+        steps.push(Step { table: name.clone(), sql, reads, rows, keys });
     }
     steps.sort_by_key(|step| step.table != top);
     Ok(steps)

@@ -9,6 +9,14 @@ use arrow::row::{RowConverter, SortField};
 
 use crate::error::{Error, Result};
 
+/// The rows of a table that take part.
+#[derive(Clone)]
+pub enum Found {
+    /// By their keys.
+    These(Distinct),
+    All,
+}
+
 /// Distinct rows of some columns, each as bytes that sort as the row does.
 #[derive(Clone)]
 pub struct Distinct {

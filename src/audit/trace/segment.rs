@@ -49,6 +49,8 @@ pub enum Surplus {
     Limit,
     /// An operator that is not looked into: all that lies below it is listed.
     Opaque,
+    /// Most rows of a large table take part: all that it reads is listed.
+    Whole,
 }
 
 impl Surplus {
@@ -59,6 +61,7 @@ impl Surplus {
                 "a group is listed whole, where one of its rows gives a smallest, greatest, first or last value or a distinct one"
             }
             Surplus::Limit => "a limit is not applied to rows that are alike",
+            Surplus::Whole => "most rows of a large table take part: all that it reads is listed",
             Surplus::Opaque => "an operator is not looked into: all that it reads is listed",
         }
     }

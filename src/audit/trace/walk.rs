@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, Filter, Join, JoinConstraint, LogicalPlan, LogicalPlanBuilder, lit};
 use futures::StreamExt;
 
-use super::rows::Distinct;
+use super::rows::{Distinct, Found};
 use super::segment::{self, Below, Ground, Leaf, Stretch, Surplus};
 use super::session::Scene;
 use crate::engine;
@@ -22,12 +22,15 @@ use crate::error::{Error, Result};
 /// Up to so many values are told to the engine one by one: it passes over row groups that hold none of them.
 const LISTED: usize = 1000;
 
+/// Where three quarters of so large a table take part, all that it reads is listed: to look for each row would take as long as the making.
+const LARGE: u64 = 100_000;
+
 /// What is known of the rows that a value was made of.
 pub struct Walk<'a> {
     scene: &'a Scene,
     is_pruned: bool,
-    /// Keys of the rows, by table.
-    pub rows: BTreeMap<String, Distinct>,
+    /// The rows, by table.
+    pub rows: BTreeMap<String, Found>,
     /// Columns that matter, by table.
     columns: BTreeMap<String, BTreeSet<String>>,
     /// Where more rows may be listed than are needed, by model.
@@ -57,13 +60,25 @@ impl<'a> Walk<'a> {
             Some(column) => [column.to_string()].into(),
             None => spec.into_iter().flat_map(|s| s.columns.iter().map(|c| c.name.clone())).collect(),
         };
-        self.rows.insert(table.to_string(), Distinct::of(keys)?);
+        self.rows.insert(table.to_string(), Found::These(Distinct::of(keys)?));
         self.columns.insert(table.to_string(), wanted);
         for name in graph.order.iter().rev() {
             let (Some(found), Some(model)) = (self.rows.get(name), graph.models.get(name)) else { continue };
-            // Of all its rows: nothing has to be looked for.
-            let is_whole = self.scene.rows_of(name) == Some(found.len() as u64);
-            let target = if is_whole { None } else { Some(found.batch()?) };
+            let target = match found {
+                Found::These(rows) if !is_most(rows.len() as u64, self.scene.rows_of(name)) => {
+                    // Of all its rows: nothing has to be looked for.
+                    let is_whole = self.scene.rows_of(name) == Some(rows.len() as u64);
+                    if is_whole { None } else { Some(rows.batch()?) }
+                }
+                Found::These(_) | Found::All => {
+                    self.surplus.entry(name.clone()).or_default().insert(Surplus::Whole);
+                    for read in &model.reads {
+                        self.reads.insert((name.clone(), read.clone()));
+                        self.rows.insert(read.clone(), Found::All);
+                    }
+                    continue;
+                }
+            };
             let plan = self.scene.plan(model).await?;
             let schema = plan.schema().clone();
             let position = |column: &String| schema.index_of_column_by_name(None, column);
@@ -105,10 +120,18 @@ impl<'a> Walk<'a> {
         self.reads.insert((model.to_string(), table.clone()));
         self.columns.entry(table.clone()).or_default().extend(columns);
         match self.rows.get_mut(&table) {
-            Some(held) => held.join(rows),
+            Some(Found::These(held)) => held.join(rows),
+            Some(Found::All) => {}
             None => {
-                self.rows.insert(table, rows);
+                self.rows.insert(table, Found::These(rows));
             }
+        }
+    }
+
+    /// Lists all rows of all tables.
+    pub fn everything(&mut self) {
+        for name in &self.scene.within {
+            self.rows.insert(name.clone(), Found::All);
         }
     }
 
@@ -163,6 +186,10 @@ impl<'a> Walk<'a> {
         tracing::debug!(model, asked, ?rows, seconds = began.elapsed().as_secs_f64(), "stretch");
         Ok(found.into_iter().map(|(leaf, _, rows)| (leaf, rows)).collect())
     }
+}
+
+fn is_most(found: u64, of: Option<u64>) -> bool {
+    found >= LARGE && of.is_some_and(|of| found >= of / 4 * 3)
 }
 
 /// The first columns of a batch, as a target.
