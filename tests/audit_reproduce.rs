@@ -118,6 +118,8 @@ fn a_bundle_is_the_same_bytes_and_unpacks_by_hand() {
     let said = elsewhere(empty.path(), &["reproduce", "2", "--warehouse", "warehouse", "--into", "made"]).expect(0);
     assert!(said.stdout.starts_with("identical: "), "{}", said.stdout);
     assert!(said.stderr.contains("continued from the customers that run 1 published"), "{}", said.stderr);
+    let verified = elsewhere(empty.path(), &["verify", "--warehouse", "warehouse"]).expect(2);
+    assert!(verified.stderr.contains("is an unpacked bundle"), "{}", verified.stderr);
     // What is kept is what was published.
     let record = manifest(&small.warehouse(), 2)["tables"]["marts.customer_total"]["files"][0].clone();
     let made = fs::read(empty.path().join("made/marts/customer_total.parquet")).expect("a table");

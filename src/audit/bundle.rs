@@ -14,6 +14,9 @@ use crate::store::{FaultPoint, Store};
 /// The warehouse inside a bundle.
 const WAREHOUSE: &str = "warehouse";
 
+/// Says of a warehouse that it is only what one run needs.
+pub const BUNDLE: &str = "_runs/bundle.json";
+
 /// What was written.
 pub struct Bundled {
     pub files: usize,
@@ -129,6 +132,8 @@ async fn entries(store: &Store, run: u64, with_tables: bool) -> Result<BTreeMap<
         })?;
         out.insert(format!("{WAREHOUSE}/{path}"), Content::Held { path, bytes: meta.size });
     }
+    let of = format!("{{\"bundle_of_run\": {}}}\n", run.run);
+    out.insert(format!("{WAREHOUSE}/{BUNDLE}"), Content::Text(of.into_bytes()));
     out.insert("README.txt".into(), Content::Text(readme(run, before, with_tables).into_bytes()));
     Ok(out)
 }

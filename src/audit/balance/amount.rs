@@ -66,6 +66,11 @@ impl Amount {
         if digits.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{digits}") }
     }
 
+    /// As programs read it.
+    pub fn plain(self) -> String {
+        self.text("").replace(',', "")
+    }
+
     pub fn signed(self, unit: &str) -> String {
         if self.0 > 0 { format!("+{}", self.text(unit)) } else { self.text(unit) }
     }
@@ -94,7 +99,7 @@ impl Sub for Amount {
 
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text("").replace(',', ""))
+        serializer.serialize_str(&self.plain())
     }
 }
 

@@ -68,6 +68,17 @@ pub async fn balance(store: &Store, run: Option<u64>) -> Result<Balance> {
     Ok(Balance { run: manifest.run, as_of: manifest.as_of.to_string(), steps: out })
 }
 
+impl Step {
+    /// `amount EUR`; of rows the word alone.
+    pub fn measured(&self) -> String {
+        if self.unit.is_empty() || self.unit == self.measure {
+            self.measure.clone()
+        } else {
+            format!("{} {}", self.measure, self.unit)
+        }
+    }
+}
+
 impl Balance {
     pub fn holds(&self) -> bool {
         self.steps.iter().all(|s| s.holds)
@@ -77,7 +88,7 @@ impl Balance {
     pub fn text(&self) -> String {
         let mut out = vec![format!("balance of run {} as of {}", self.run, self.as_of)];
         let width = |f: fn(&Step) -> usize| self.steps.iter().map(f).max().unwrap_or(0);
-        let (step, measure) = (width(|s| s.step.chars().count()), width(|s| named(s).chars().count()));
+        let (step, measure) = (width(|s| s.step.chars().count()), width(|s| s.measured().chars().count()));
         let (origin, target) =
             (width(|s| s.origin_value.text(&s.unit).len()), width(|s| s.target_value.text(&s.unit).len()));
         let mut of = "";
@@ -101,7 +112,7 @@ impl Balance {
             let line = format!(
                 "  {:<step$}  {:<measure$}  {:>origin$} → {:>target$}  {why}",
                 s.step,
-                named(s),
+                s.measured(),
                 s.origin_value.text(&s.unit),
                 s.target_value.text(&s.unit)
             );
@@ -133,7 +144,7 @@ impl Balance {
                 "{}, {}: {} does not balance: {} {}, {} {}",
                 s.of,
                 s.step,
-                named(s),
+                s.measured(),
                 s.origin,
                 s.origin_value.text(&s.unit),
                 s.target,
@@ -143,14 +154,5 @@ impl Balance {
             .hint("rows or money were lost or doubled between the two, or the balance lacks a reason that is right")
         };
         Err(Error { kind: Kind::Failed, findings: self.steps.iter().filter(|s| !s.holds).map(finding).collect() })
-    }
-}
-
-/// `amount EUR`; of rows the word alone.
-fn named(step: &Step) -> String {
-    if step.unit.is_empty() || step.unit == step.measure {
-        step.measure.clone()
-    } else {
-        format!("{} {}", step.measure, step.unit)
     }
 }

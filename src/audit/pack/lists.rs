@@ -51,8 +51,43 @@ pub fn inputs(manifest: &Manifest) -> String {
             &rows(batch.map(|b| b.rows_read)),
             &rows(batch.map(|b| b.landed.rows)),
             &rows(batch.map(|b| b.quarantined.as_ref().map_or(0, |q| q.rows))),
-            batch.and_then(|b| b.control.as_deref()).unwrap_or_default(),
+            batch.map_or("", |b| b.control.as_deref().unwrap_or("none stated")),
             file.refused.as_deref().unwrap_or_default(),
+        ]);
+    }
+    out
+}
+
+/// Each step of the balance; nothing where it could not be made.
+pub fn balance(material: &Material) -> String {
+    let mut out = line(&[
+        "of",
+        "step",
+        "measure",
+        "unit",
+        "origin",
+        "origin_value",
+        "target",
+        "target_value",
+        "difference",
+        "reason",
+        "holds",
+        "verified",
+    ]);
+    for step in material.balance.iter().flat_map(|b| &b.steps) {
+        out += &line(&[
+            &step.of,
+            &step.step,
+            &step.measure,
+            &step.unit,
+            &step.origin,
+            &step.origin_value.plain(),
+            &step.target,
+            &step.target_value.plain(),
+            &step.difference.plain(),
+            step.reason.as_deref().unwrap_or_default(),
+            &step.holds.to_string(),
+            &step.is_verified.to_string(),
         ]);
     }
     out

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use crate::audit::balance::{self, Balance};
 use crate::config::{self, Overrides, Project};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest, Stored};
@@ -42,6 +43,8 @@ pub struct Material {
     /// An error says why the program of today cannot read them.
     pub rules: Result<Rules>,
     pub before: Option<Before>,
+    /// Rows and money from the sources to the marts. An error says why they cannot be balanced.
+    pub balance: Result<Balance>,
 }
 
 impl Material {
@@ -71,7 +74,8 @@ impl Material {
             None => None,
         };
         let sources = sources(&store, &now.manifest).await?;
-        Ok(Material { language, rules: rules(&sources), sources, now, before })
+        let balance = balance::balance(&store, Some(now.manifest.run)).await;
+        Ok(Material { language, rules: rules(&sources), sources, now, before, balance })
     }
 
     pub fn manifest(&self) -> &Manifest {

@@ -1,8 +1,8 @@
 //! The auditor's folder of a run: what ran and by which rules, on which inputs, with which results, and what has changed; as a page that prints, in the terms of
 //! GoBD (Verfahrensdokumentation) and of a test of information produced by the entity (IPE), and as lists for programs.
 //!
-//! Everything is generated from the run's manifest and from the project files as they were then, kept in the warehouse. The same run gives the same bytes. No
-//! row is read, so that nobody stands in it.
+//! Everything is generated from the run's manifest and from the project files as they were then, kept in the warehouse. The same run gives the same bytes. Of
+//! rows only counts and sums are told, so that nobody stands in it.
 
 mod balance;
 mod changes;
@@ -41,6 +41,7 @@ pub async fn files(project: &Project, run: Option<u64>, since: Option<u64>, lang
         files: vec![
             (PAGE, page::html(&material)),
             ("inputs.csv", lists::inputs(&material.now.manifest)),
+            ("balance.csv", lists::balance(&material)),
             ("checks.csv", lists::checks(&material)),
             ("files.sha256", lists::digests(&material.now)),
         ],

@@ -106,7 +106,7 @@ pub fn html(material: &Material) -> String {
     chapters.push(describe::operation(material));
     chapters.push(checks::chapter(material));
     chapters.push(inputs::chapter(material));
-    chapters.push(balance::chapter(manifest, language));
+    chapters.push(balance::chapter(material));
     chapters.push(changes::chapter(material));
     chapters.push(proof::chapter(material));
     chapters.push(proof::signing(material));

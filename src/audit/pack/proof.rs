@@ -123,6 +123,11 @@ pub fn signing(material: &Material) -> Chapter {
         );
     }
     out.push_str("</tbody></table></div>\n<div class=\"lines\">\n");
+    let _ = writeln!(
+        out,
+        "<p class=\"write\">{}</p>",
+        language.pick("Samples: population, size, how drawn", "Stichproben: Grundgesamtheit, Umfang, Auswahl")
+    );
     let _ = writeln!(out, "<p class=\"write tall\">{}</p>", language.pick("Findings", "Feststellungen"));
     for (en, de) in [
         ("Auditor (name)", "Prüfer (Name)"),

@@ -39,10 +39,9 @@ pub fn text(traced: &Traced) -> String {
             out.push(format!("    {} at {}", record.record, record.line));
         }
         for link in &customer.links {
-            // Only the model weighs; a rule and a person decide.
-            let weighed = match link.rule.starts_with("model") {
-                true => format!(" (weight {:.1}, probability {:.3})", link.weight, link.probability),
-                false => String::new(),
+            let weighed = match link.weight {
+                Some(weight) => format!(" (weight {weight:.1}, probability {:.3})", link.probability),
+                None => String::new(),
             };
             out.push(format!("    {} and {}: {}{weighed}", link.left, link.right, link.rule));
         }

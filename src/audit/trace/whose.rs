@@ -39,7 +39,8 @@ pub struct Link {
     pub left: String,
     pub right: String,
     pub rule: String,
-    pub weight: f64,
+    /// Of the model; a rule and a person decide without.
+    pub weight: Option<f64>,
     pub probability: f64,
 }
 
@@ -125,7 +126,7 @@ pub async fn customers(scene: &Scene, walk: &Walk<'_>, lines: &Lines<'_>) -> Res
                 left: format!("{}/{}/{}", a0.value(row), a1.value(row), a2.value(row)),
                 right: format!("{}/{}/{}", b0.value(row), b1.value(row), b2.value(row)),
                 rule: rules.value(row).to_string(),
-                weight: weights.value(row),
+                weight: rules.value(row).starts_with("model").then(|| weights.value(row)),
                 probability: probabilities.value(row),
             });
         }

@@ -38,7 +38,7 @@ impl Chain {
         self.gap(run, found);
         let link = self.links.entry(run).or_default();
         let Some(bytes) = site.store.get(&path).await? else {
-            found.fault(&path, format!("the manifest of run {run} is not there, and its seal is"), RESTORE);
+            found.cause(&path, format!("the manifest of run {run} is not there, and its seal is"), RESTORE);
             return Ok(None);
         };
         found.count("manifests", 1);
@@ -47,13 +47,13 @@ impl Chain {
         let manifest = match understood(&bytes) {
             Ok(manifest) => manifest,
             Err(why) => {
-                found.fault(&path, format!("the manifest of run {run} cannot be read: {why}"), RESTORE);
+                found.cause(&path, format!("the manifest of run {run} cannot be read: {why}"), RESTORE);
                 return Ok(None);
             }
         };
         link.previous = Some(manifest.previous.clone());
         if manifest.run != run {
-            found.fault(&path, format!("the manifest says that it is of run {}", manifest.run), RESTORE);
+            found.cause(&path, format!("the manifest says that it is of run {}", manifest.run), RESTORE);
             return Ok(None);
         }
         Ok(Some((manifest, digest)))
@@ -70,14 +70,14 @@ impl Chain {
             true => format!("the manifest of run {from} is not there, though run {run} came after it"),
             false => format!("the manifests of runs {from} to {to} are not there, though run {run} came after them"),
         };
-        found.fault(Manifest::path(from), what, "a run was removed: restore its manifest from a copy of the warehouse");
+        found.cause(Manifest::path(from), what, "a run was removed: restore its manifest from a copy of the warehouse");
     }
 
     /// For a run that is asked for alone: it has to be there, and the run after it, where there is one, holds its digest.
     pub async fn witness(&mut self, site: &Site<'_>, run: u64, found: &mut Findings) -> Result<()> {
         if !self.links.contains_key(&run) {
             let what = format!("the manifest of run {run} is not there, though later runs are");
-            found.fault(
+            found.cause(
                 Manifest::path(run),
                 what,
                 "the run was removed: restore its manifest from a copy of the warehouse",
@@ -151,7 +151,7 @@ impl Chain {
         if let Some((_, lines)) = &read
             && lines.iter().any(|l| l.path == path && l.sha256 != digest)
         {
-            found.fault(&path, "the manifest and its seal do not agree", RESTORE);
+            found.cause(&path, "the manifest and its seal do not agree", RESTORE);
         }
         Ok(read.map(|(_, lines)| lines))
     }
@@ -214,19 +214,27 @@ impl Chain {
             let by_next = after.map(|previous| previous.as_ref() == Some(digest));
             match (by_seal, by_next) {
                 (Some(false), Some(true)) => {
-                    found.fault(&seal, format!("the seal holds another digest of {path}"), RESTORE)
+                    found.cause(&seal, format!("the seal holds another digest of {path}"), RESTORE)
                 }
                 (Some(true), Some(false)) => {
-                    found.fault(Manifest::path(run + 1), format!("`previous` is not the digest of {path}"), RESTORE)
+                    found.cause(Manifest::path(run + 1), format!("`previous` is not the digest of {path}"), RESTORE)
                 }
-                (Some(false), None) => found.fault(
+                (Some(false), None) => found.cause(
                     &path,
                     format!("the manifest is not the one that {seal} holds the digest of: one of the two was edited"),
                     RESTORE,
                 ),
-                (Some(false) | None, Some(false)) => found.fault(
+                (Some(false), Some(false)) => found.cause(
                     &path,
-                    format!("the manifest was edited: run {} came after another one", run + 1),
+                    format!(
+                        "the manifest was edited: {seal} and the manifest of run {} hold another digest of it",
+                        run + 1
+                    ),
+                    RESTORE,
+                ),
+                (None, Some(false)) => found.cause(
+                    &path,
+                    format!("the manifest was edited: the one of run {} holds another digest of it", run + 1),
                     RESTORE,
                 ),
                 (Some(true) | None, Some(true) | None) => {}

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::audit::bundle::BUNDLE;
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::manifest::{Manifest, RUNS};
 use crate::output::thousands;
@@ -47,13 +48,23 @@ pub struct Checked {
     pub count: u64,
 }
 
+/// Sorted as they are told: causes come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
+    /// Whether others may follow from it: a manifest that is gone or was edited.
+    #[serde(skip)]
+    is_consequence: bool,
     /// Relative to the warehouse.
     #[serde(rename = "where")]
     pub path: String,
     pub what: String,
     pub hint: String,
+}
+
+impl Finding {
+    fn new(is_consequence: bool, path: impl Into<String>, what: impl Into<String>, hint: &str) -> Finding {
+        Finding { is_consequence, path: path.into(), what: what.into(), hint: hint.into() }
+    }
 }
 
 /// What is found on the way.
@@ -66,11 +77,16 @@ struct Findings {
 
 impl Findings {
     fn fault(&mut self, path: impl Into<String>, what: impl Into<String>, hint: &str) {
-        self.faults.push(Finding { path: path.into(), what: what.into(), hint: hint.into() });
+        self.faults.push(Finding::new(true, path, what, hint));
+    }
+
+    /// A fault that others follow from.
+    fn cause(&mut self, path: impl Into<String>, what: impl Into<String>, hint: &str) {
+        self.faults.push(Finding::new(false, path, what, hint));
     }
 
     fn note(&mut self, path: impl Into<String>, what: impl Into<String>, hint: &str) {
-        self.notes.push(Finding { path: path.into(), what: what.into(), hint: hint.into() });
+        self.notes.push(Finding::new(true, path, what, hint));
     }
 
     /// A fault, or a note where a run that died or is at work explains it.
@@ -114,6 +130,10 @@ const RESTORE: &str = "restore it from a copy of the warehouse; files of the rec
 /// Verifies one run with the manifests before it, or everything. `head` is the digest of the newest of these manifests, as it was kept elsewhere.
 pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Result<Verified> {
     let site = look(store).await?;
+    if site.there.contains_key(BUNDLE) {
+        return Err(Error::config(format!("`{}` is an unpacked bundle, not a warehouse", store.label()))
+            .hint("`uramaki audit reproduce RUN --warehouse …` makes its run again; its own README.txt tells more"));
+    }
     let mut found = Findings::default();
     let numbers = numbers(&site, run)?;
     let mut files = files::Named::default();
@@ -271,10 +291,14 @@ impl Verified {
                 false => "  keep this digest elsewhere, and give it to `--head` the next time: who can write all of the warehouse can write it anew".to_string(),
             });
         }
-        out.push(match self.faults.len() {
-            0 => "all holds".to_string(),
-            1 => "1 fault".to_string(),
-            n => format!("{n} faults"),
+        let causes = self.faults.iter().filter(|f| !f.is_consequence).count();
+        out.push(match (self.faults.len(), causes) {
+            (0, _) => "all holds".to_string(),
+            (1, _) => "1 fault".to_string(),
+            (n, 0) => format!("{n} faults"),
+            (n, causes) if n == causes => format!("{n} faults, all of them in manifests"),
+            (n, 1) => format!("{n} faults; the first is in a manifest, and others may follow from it"),
+            (n, causes) => format!("{n} faults; the first {causes} are in manifests, and others may follow from them"),
         });
         out.join("\n")
     }
