@@ -91,6 +91,42 @@ fn the_listed_lines_alone_make_the_row_again() {
     }
 }
 
+/// A number that rests on most rows of a large table lists all that the table reads, and says so; a smaller one lists its rows alone.
+#[test]
+fn a_number_of_the_whole_company_rests_on_all_its_lines() {
+    const ORDERS: usize = 110_000;
+    let small = Small::new();
+    small.night(1);
+    let mut orders = String::from("id,customer_id,total,updated_at\n");
+    for n in 0..ORDERS {
+        orders += &format!("o{n},c{},{}.25,2026-11-18 09:00:00\n", n % 2 + 1, n % 90);
+    }
+    small.drop("shop/orders/2026-11-18.csv", orders);
+    small.write(
+        "sql/marts/company_total.sql",
+        "select 'all' as company, cast(sum(total_eur) as decimal(18,2)) as total_eur from warehouse.fct_order\n",
+    );
+    small.write(
+        "sql/marts/company_total.yml",
+        "description: All orders.\ngrain: one row\nkey: [company]\ncolumns:\n  \
+         company: {type: text, description: The company.}\n  \
+         total_eur: {type: \"decimal(18,2)\", unit: EUR, description: Sum of all.}\n",
+    );
+    small.run().expect(0);
+    let traced = json(small.root(), &["trace", "company_total", "--key", "all"]);
+    assert_eq!(traced["proof"], "equal");
+    assert_eq!(traced["surplus"][0]["model"], "warehouse.fct_order");
+    assert!(traced["surplus"].to_string().contains("most rows of a large table"), "{}", traced["surplus"]);
+    let orders = |traced: &Value| lines(traced)["shop/orders/2026-11-18.csv"].clone();
+    assert_eq!(orders(&traced), (2..ORDERS as u64 + 2).collect::<Vec<_>>());
+    let staged = traced["steps"].as_array().expect("steps").iter().find(|s| s["table"] == "staging.stg_shop__orders");
+    assert_eq!(staged.expect("staging")["rows"], ORDERS);
+    let ada = small.csv("select customer_id from identity.customer_xref where record_id = 'c1'");
+    let ada = json(small.root(), &["trace", "customer_total", "--key", ada.lines().nth(1).expect("a customer")]);
+    assert_eq!((&ada["proof"], &ada["surplus"]), (&Value::from("equal"), &Value::Array(Vec::new())));
+    assert_eq!(orders(&ada), (2..ORDERS as u64 + 2).step_by(2).collect::<Vec<_>>());
+}
+
 /// The sample, run once for all tests.
 fn sample() -> &'static PathBuf {
     static SAMPLE: OnceLock<PathBuf> = OnceLock::new();

@@ -71,7 +71,9 @@ impl<'a> Walk<'a> {
                     if is_whole { None } else { Some(rows.batch()?) }
                 }
                 Found::These(_) | Found::All => {
-                    self.surplus.entry(name.clone()).or_default().insert(Surplus::Whole);
+                    if matches!(found, Found::These(_)) {
+                        self.surplus.entry(name.clone()).or_default().insert(Surplus::Whole);
+                    }
                     for read in &model.reads {
                         self.reads.insert((name.clone(), read.clone()));
                         self.rows.insert(read.clone(), Found::All);
