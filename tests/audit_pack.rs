@@ -132,7 +132,7 @@ fn the_page_opens_and_prints_in_german_on_a_phone() {
 fn the_same_run_gives_the_same_bytes_and_lists_that_add_up() {
     let (one, _) = pack(&["2"]);
     let (other, _) = pack(&[]);
-    for name in ["index.html", "inputs.csv", "checks.csv", "files.sha256"] {
+    for name in ["index.html", "inputs.csv", "balance.csv", "checks.csv", "files.sha256"] {
         assert_eq!(read(one.path(), name), read(other.path(), name), "{name}");
     }
     let written = manifest(warehouse(), 2);
@@ -144,6 +144,10 @@ fn the_same_run_gives_the_same_bytes_and_lists_that_add_up() {
         ran.stdout.trim().parse().expect("a number")
     };
     assert_eq!((rows("inputs.csv"), rows("checks.csv")), (count("files"), count("checks")));
+    let of = warehouse().to_str().expect("a path");
+    let balance = sample(&["audit", "balance", "2", "--format", "json", "--warehouse", of]).expect(0).stdout;
+    let balance: serde_json::Value = serde_json::from_str(&balance).expect("JSON");
+    assert_eq!(Some(rows("balance.csv")), balance["steps"].as_array().map(Vec::len));
     // By a program that knows nothing of us.
     let mut check = Command::new("sha256sum");
     check.args(["--check", "--quiet"]).arg(one.path().join("files.sha256")).current_dir(warehouse());
@@ -168,7 +172,8 @@ fn nobody_stands_in_the_folder() {
                union select distinct customer_id from marts.customer_360";
     let names = sample(&["query", "--format", "csv", "--warehouse", of, sql]).expect(0).stdout;
     assert!(names.lines().count() > 300);
-    let all = page + &read(folder.path(), "inputs.csv") + &read(folder.path(), "checks.csv");
+    let lists = ["inputs.csv", "balance.csv", "checks.csv"].map(|name| read(folder.path(), name)).concat();
+    let all = page + &lists;
     for name in names.lines().skip(1) {
         assert!(!all.contains(name.trim_matches('"')), "a customer stands in the folder");
     }

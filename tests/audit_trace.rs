@@ -239,6 +239,16 @@ fn a_row_that_is_not_there_has_its_reason() {
         "shop/orders/2026-11-18.csv",
         "id,customer_id,total,updated_at\no1,c1,10.00,2026-11-18 09:00:00\no2,c2,5.50,2026-11-18 09:00:00\no9,c9,1.00,2026-11-18 09:00:00\n",
     );
+    small.write(
+        "sql/marts/big_order.sql",
+        "select order_id, total_eur from warehouse.fct_order where total_eur > 5 and customer_id is not null and order_id like 'o%'\n",
+    );
+    small.write(
+        "sql/marts/big_order.yml",
+        "description: Large orders.\ngrain: one row per order\nkey: [order_id]\ncolumns:\n  \
+         order_id: {type: text, description: The order.}\n  \
+         total_eur: {type: \"decimal(18,2)\", unit: EUR, description: Its total.}\n",
+    );
     small.run().expect(0);
     let bo = small.csv("select customer_id from marts.customer_total where total_eur = 5.50");
     let bo = bo.lines().nth(1).expect("a customer").to_string();
@@ -269,7 +279,18 @@ fn a_row_that_is_not_there_has_its_reason() {
     // The order of nobody is in the facts, and a condition keeps it out of the mart.
     let told = why(&["--source", "shop/orders/2026-11-18.csv:4"]);
     assert!(has(&told, "there", "warehouse.fct_order") && has(&told, "filtered", "marts.customer_total"), "{told}");
-    let filtered = told["reasons"].as_array().and_then(|r| r.iter().find(|r| r["kind"] == "filtered")).expect("it");
+    let filtered = told["reasons"].as_array().and_then(|r| r.iter().find(|r| r["subject"] == "marts.customer_total"));
+    let filtered = filtered.expect("its reason");
     assert_eq!(filtered["place"], "sql/marts/customer_total.sql:2");
-    assert!(filtered["what"].as_str().is_some_and(|w| w.contains("customer_id IS NOT NULL")), "{filtered}");
+    let what = filtered["what"].as_str().unwrap_or_default();
+    assert!(what.contains("customer_id IS NOT NULL") && what.ends_with(": with customer_id = NULL"), "{filtered}");
+    // Which parts of a condition fail, and by which values: from the key, and from the line.
+    for asked in [["big_order", "--key", "o9"], ["big_order", "--source", "shop/orders/2026-11-18.csv:4"]] {
+        let told = why(&asked).to_string();
+        assert!(
+            told.contains("is false, with total_eur = 1.00; ") && told.contains("is false, with customer_id = NULL"),
+            "{told}"
+        );
+        assert!(!told.contains("with order_id"), "a part that holds is not told: {told}");
+    }
 }

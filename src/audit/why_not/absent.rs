@@ -9,11 +9,12 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Subquery, ident};
 use futures::future::BoxFuture;
 
-use super::forward::{ends_at, has_rows};
+use super::forward::{Parts, a_row, ends_at};
 use super::line::every;
 use super::sources::Sources;
 use super::{Kind, Reason, Told};
 use crate::audit::rules::Rules;
+use crate::audit::trace::segment::project;
 use crate::audit::trace::session::Scene;
 use crate::audit::trace::{self, keyed, table_named};
 use crate::engine;
@@ -140,14 +141,16 @@ impl Absent<'_> {
     }
 
     async fn exists(&self, plan: &LogicalPlan, conditions: &[Expr]) -> Result<bool> {
-        let all = conditions.iter().cloned().reduce(Expr::and);
-        let plan = match all {
-            Some(all) => LogicalPlan::Filter(
-                Filter::try_new(all, Arc::new(plan.clone())).map_err(|e| engine::failed("looking for rows", &e))?,
-            ),
-            None => plan.clone(),
-        };
-        has_rows(self.scene(), plan).await
+        let rows = selected(plan, conditions).map_err(|e| engine::failed("looking for rows", &e))?;
+        Ok(a_row(self.scene(), rows).await?.is_some())
+    }
+
+    /// Which parts of a condition fail for a row that comes to it, and by which values.
+    async fn failing(&self, filter: &Filter, conditions: &[Expr]) -> Result<String> {
+        let parts = Parts::of(filter);
+        let rows = selected(&filter.input, conditions).and_then(|rows| project(rows, parts.asked.clone(), Vec::new()));
+        let row = a_row(self.scene(), rows.map_err(|e| engine::failed("looking for rows", &e))?).await?;
+        row.map_or(Ok(String::new()), |row| parts.told(&row))
     }
 
     /// A plan without rows for these conditions on its columns.
@@ -258,7 +261,11 @@ impl Absent<'_> {
         conditions: Vec<Expr>,
     ) -> Result<()> {
         if self.exists(input, &conditions).await? {
-            self.note(ends_at(plan, model));
+            let mut reason = ends_at(plan, model);
+            if let LogicalPlan::Filter(filter) = plan {
+                reason.what += &self.failing(filter, &conditions).await?;
+            }
+            self.note(reason);
             return Ok(());
         }
         self.node(model, input.clone(), conditions).await
@@ -295,6 +302,14 @@ impl Absent<'_> {
             .map_err(|e| engine::failed("looking for rows", &e))?;
         self.exists(&one, &fixed).await
     }
+}
+
+/// The rows of a plan for which all conditions hold.
+fn selected(plan: &LogicalPlan, conditions: &[Expr]) -> datafusion::common::Result<LogicalPlan> {
+    Ok(match conditions.iter().cloned().reduce(Expr::and) {
+        Some(all) => LogicalPlan::Filter(Filter::try_new(all, Arc::new(plan.clone()))?),
+        None => plan.clone(),
+    })
 }
 
 fn column(schema: &DFSchema, at: usize) -> Option<Expr> {

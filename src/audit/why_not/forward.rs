@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Field;
-use datafusion::common::JoinType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::common::{Column, JoinType};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, lit};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
@@ -110,6 +112,13 @@ impl<'a> Forward<'a> {
         found
     }
 
+    /// Which parts of a condition fail for the first of the known rows that come to it, and by which values.
+    async fn failing(&self, filter: &Filter) -> Result<String> {
+        let parts = Parts::of(filter);
+        let row = self.up(&filter.input, &parts.asked).await?.first(1)?;
+        if row.num_rows() == 0 { Ok(String::new()) } else { parts.told(&row) }
+    }
+
     /// Where the known rows of `table` are lost in a model that has none of them.
     pub async fn lost(&self, model: &Model, table: &str) -> Result<Vec<Reason>> {
         let plan = self.scene.plan(model).await?;
@@ -129,12 +138,59 @@ impl<'a> Forward<'a> {
                 }
             }
             let Some(node) = path.get(low) else { continue };
-            let reason = ends_at(node, model);
+            let mut reason = ends_at(node, model);
+            if let LogicalPlan::Filter(filter) = node {
+                reason.what += &alone.failing(filter).await?;
+            }
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
         }
         Ok(reasons)
+    }
+}
+
+/// The parts of a condition, and what has to be asked of a row to tell which of them fail.
+pub struct Parts<'f> {
+    parts: Vec<&'f Expr>,
+    columns: Vec<&'f Column>,
+    /// Each part, then each column.
+    pub asked: Vec<Expr>,
+}
+
+impl<'f> Parts<'f> {
+    pub fn of(filter: &'f Filter) -> Parts<'f> {
+        let parts = split_conjunction(&filter.predicate);
+        let columns: BTreeSet<&Column> = filter.predicate.column_refs().into_iter().collect();
+        // Names of their own: a part may be a column itself.
+        let tests = parts.iter().enumerate().map(|(at, part)| (*part).clone().alias(format!("__part_{at}")));
+        let values = columns.iter().enumerate().map(|(at, c)| Expr::from((*c).clone()).alias(format!("__value_{at}")));
+        let asked = tests.chain(values).collect();
+        Parts { parts, columns: columns.into_iter().collect(), asked }
+    }
+
+    /// `: with amount = -3`; of several parts those that fail: ``: `amount > 0` is false, with amount = -3``.
+    pub fn told(&self, row: &RecordBatch) -> Result<String> {
+        let format = FormatOptions::default().with_null("NULL");
+        let text = |at: usize| {
+            let shown = ArrayFormatter::try_new(row.column(at), &format).map(|f| f.value(0).to_string());
+            shown.map_err(|e| Error::failed(format!("showing a value: {e}")))
+        };
+        let mut all = Vec::new();
+        for (at, part) in self.parts.iter().enumerate() {
+            let outcome = text(at)?;
+            if outcome == "true" {
+                continue;
+            }
+            let mine = part.column_refs();
+            let mut with = Vec::new();
+            for (place, column) in self.columns.iter().enumerate().filter(|(_, c)| mine.contains(**c)) {
+                with.push(format!("{} = {}", column.name, text(self.parts.len() + place)?));
+            }
+            let which = if self.parts.len() > 1 { format!("`{}` is {outcome}, ", sql(part)) } else { String::new() };
+            all.push(format!("{which}with {}", with.join(" and ")));
+        }
+        Ok(if all.is_empty() { String::new() } else { format!(": {}", all.join("; ")) })
     }
 }
 
@@ -179,18 +235,16 @@ pub fn ends_at(node: &LogicalPlan, model: &Model) -> Reason {
     }
 }
 
-/// Whether a plan has a row.
-pub async fn has_rows(scene: &Scene, plan: LogicalPlan) -> Result<bool> {
+/// A row of a plan, if it has any.
+pub async fn a_row(scene: &Scene, plan: LogicalPlan) -> Result<Option<RecordBatch>> {
     let failed = |e| engine::failed("looking for rows", &e);
-    let plan = datafusion::logical_expr::LogicalPlanBuilder::from(plan)
-        .limit(0, Some(1))
-        .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)
-        .map_err(failed)?;
+    let plan = LogicalPlanBuilder::from(plan).limit(0, Some(1)).and_then(LogicalPlanBuilder::build).map_err(failed)?;
     let mut stream = scene.run(plan, "looking for rows").await?;
     while let Some(batch) = stream.next().await {
-        if batch.map_err(|e: datafusion::error::DataFusionError| failed(e))?.num_rows() > 0 {
-            return Ok(true);
+        let batch = batch.map_err(failed)?;
+        if batch.num_rows() > 0 {
+            return Ok(Some(batch));
         }
     }
-    Ok::<_, Error>(false)
+    Ok(None)
 }
