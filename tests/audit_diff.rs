@@ -378,7 +378,7 @@ fn as_a_person_reads_it() {
     for line in [
         "run 1 (as of 2026-11-18) to run 2 (as of 2026-11-19)",
         "  3. late rows",
-        "       shop/orders: 1 row (shop/orders/2026-11-18.02.csv)",
+        "       shop/orders: 1 row (shop/orders/2026-11-18.02.csv:2)",
         "       1 customer merged (",
         "revenue (warehouse.fct_order, EUR)",
     ] {

@@ -34,10 +34,13 @@ use crate::output::Bar;
 use crate::sinks::delta;
 use crate::store::Store;
 
+/// The memory with which one model gets through, whatever its size.
+const OF_ONE: usize = 1 << 30;
+
 /// Models that are built beside one another. Each keeps two threads busy by itself; with more at once, each gets a smaller part of the memory and spills
-/// sooner. Identity runs beside them: most of it is one thread's work.
-pub fn at_once(threads: usize) -> usize {
-    (threads / 2).max(1)
+/// sooner, and what cannot spill (the table of a join) finds no room. Identity runs beside them: most of it is one thread's work.
+pub fn at_once(threads: usize, memory: usize) -> usize {
+    (threads / 2).min(memory / OF_ONE).max(1)
 }
 
 /// The node that makes all identity tables.

@@ -147,7 +147,7 @@ pub async fn make(
         previous: previous.cloned(),
         run: inputs.number,
         full_refresh: inputs.full_refresh,
-        at_once: build::at_once(effort.threads),
+        at_once: build::at_once(effort.threads, effort.memory),
         yield_: std::sync::Mutex::default(),
     });
     let identity =

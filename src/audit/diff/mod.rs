@@ -223,9 +223,9 @@ impl Walk<'_> {
             if !self.changes.has(why) {
                 continue;
             }
-            let told = self.changes.told(why).into_iter().map(|t| {
-                let files = t.files.join(", ");
-                format!("{}: {} ({files})", t.object, counted(t.rows, "row"))
+            let told = self.changes.told(self.bench.store, why).await?.into_iter().map(|t| {
+                let more = if t.rows > t.places.len() as u64 { ", …" } else { "" };
+                format!("{}: {} ({}{more})", t.object, counted(t.rows, "row"), t.places.join(", "))
             });
             let told: Vec<String> = told.collect();
             let counted = self.changes.counted(Some(why));

@@ -63,14 +63,15 @@ pub struct Changes {
     objects: BTreeMap<String, OfObject>,
 }
 
-/// How many rows of an object a cause is about, and some of their files.
+/// How many rows of an object a cause is about, and where the first of them stand.
 pub struct Told {
     pub object: String,
     pub rows: u64,
-    pub files: Vec<String>,
+    /// `shop/orders/2026-11-19.csv:14`: the row that counts later; of a deleted one the row that counted.
+    pub places: Vec<String>,
 }
 
-/// Files that are named at most.
+/// Rows that are named at most.
 const NAMED: usize = 3;
 
 impl Changes {
@@ -78,22 +79,25 @@ impl Changes {
         self.objects.values().any(|o| o.keys.iter().any(|k| k.why == Some(why)))
     }
 
-    pub fn told(&self, why: Why) -> Vec<Told> {
+    pub async fn told(&self, store: &Store, why: Why) -> Result<Vec<Told>> {
         let mut out = Vec::new();
         for (label, object) in &self.objects {
             let mine = object.keys.iter().filter(|k| k.why == Some(why));
-            let places: Vec<At> = mine.filter_map(|k| k.after.or(k.before)).collect();
+            let mut places: Vec<At> = mine.filter_map(|k| k.after.or(k.before)).collect();
+            let rows = places.len() as u64;
             if places.is_empty() {
                 continue;
             }
-            let batches: BTreeSet<u32> = places.iter().map(|(batch, _)| *batch).collect();
-            let mut files: Vec<String> = batches.iter().map(|b| object.files[*b as usize].clone()).collect();
-            files.sort();
-            files.dedup();
-            files.truncate(NAMED);
-            out.push(Told { object: label.clone(), rows: places.len() as u64, files });
+            places.sort_by_key(|(batch, row)| (&object.files[*batch as usize], *row));
+            let mut named = Vec::new();
+            for (batch, row) in places.into_iter().take(NAMED) {
+                let lines = lines(store, &object.batches[batch as usize].landed).await?;
+                let file = &object.files[batch as usize];
+                named.push(lines.get(row as usize).map_or_else(|| file.clone(), |line| format!("{file}:{line}")));
+            }
+            out.push(Told { object: label.clone(), rows, places: named });
         }
-        out
+        Ok(out)
     }
 
     /// The rows that count when everything up to `until` has happened. None: nothing has.
