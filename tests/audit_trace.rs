@@ -294,3 +294,24 @@ fn a_row_that_is_not_there_has_its_reason() {
         assert!(!told.contains("with order_id"), "a part that holds is not told: {told}");
     }
 }
+
+/// A key that begins with a rule's name is looked for in that rule alone; one that two tables together would give is in neither of them.
+#[test]
+fn a_key_is_looked_for_where_it_could_come_from() {
+    let replied = asked(
+        "select cast(ticket_id as varchar) as id from warehouse.fct_ticket
+         where cast(ticket_id as varchar) not in (select subject_id from marts.friction where rule = 'no_reply')
+         order by ticket_id limit 1",
+    );
+    let key = format!("no_reply:{}", replied[0]["id"].as_str().expect("an id"));
+    let why = |args: &[&str]| -> Value {
+        let said = on_sample(&[&["audit", "why-not", "--format", "json"], args].concat()).expect(0);
+        serde_json::from_str(&said.stdout).expect("JSON")
+    };
+    let told = why(&["friction", "--key", &key]);
+    let reasons = told["reasons"].as_array().expect("reasons");
+    assert!(!reasons.is_empty() && reasons.iter().all(|r| r["subject"] == "marts.friction_no_reply"), "{told}");
+    let told = why(&["customer_timeline", "--key", "order_placed:0"]);
+    assert_eq!(told["reasons"][0]["kind"], "unknown", "{told}");
+    assert!(!told.to_string().contains("unjoined"), "{told}");
+}

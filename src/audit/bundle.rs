@@ -17,6 +17,15 @@ const WAREHOUSE: &str = "warehouse";
 /// Says of a warehouse that it is only what one run needs.
 pub const BUNDLE: &str = "_runs/bundle.json";
 
+/// For what needs a whole warehouse.
+pub async fn refuse(store: &Store) -> Result<()> {
+    if store.head(BUNDLE).await?.is_none() {
+        return Ok(());
+    }
+    Err(Error::config(format!("`{}` is an unpacked bundle, not a warehouse", store.label()))
+        .hint("`uramaki audit reproduce RUN --warehouse …` makes its run again; its own README.txt tells more"))
+}
+
 /// What was written.
 pub struct Bundled {
     pub files: usize,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{cores, with_runtime};
 use crate::audit::trace::{self, Question};
-use crate::audit::{balance, verify, why_not};
+use crate::audit::{balance, bundle, verify, why_not};
 use crate::cli::{AuditArgs, AuditVerb, Global, Told};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest};
@@ -46,7 +46,9 @@ pub fn audit(args: AuditArgs, global: &Global) -> Result<()> {
         }),
         AuditVerb::Diff { from, to, format, effort } => replay::diff(from, to, format, &effort, global),
         AuditVerb::Balance { run, format } => with_runtime(cores(), async {
-            let balance = balance::balance(&warehouse(global)?, run).await?;
+            let store = warehouse(global)?;
+            bundle::refuse(&store).await?;
+            let balance = balance::balance(&store, run).await?;
             tell(format, &balance, || balance.text())?;
             balance.outcome()
         }),
@@ -77,6 +79,7 @@ fn warehouse(global: &Global) -> Result<Store> {
 
 /// A run's manifest; without a number, the last one's.
 async fn published(store: &Store, run: Option<u64>) -> Result<Manifest> {
+    bundle::refuse(store).await?;
     let stored = match run {
         Some(run) => Some(manifest::read(store, run).await?),
         None => manifest::last(store).await?,

@@ -68,7 +68,15 @@ pub async fn balance(store: &Store, run: Option<u64>) -> Result<Balance> {
     Ok(Balance { run: manifest.run, as_of: manifest.as_of.to_string(), steps: out })
 }
 
+/// The origin of a step where the source states nothing.
+const NOT_STATED: &str = "not stated";
+
 impl Step {
+    /// What went in, and the difference: nothing where the source states nothing.
+    pub fn compared(&self) -> Option<(Amount, Amount)> {
+        (self.origin != NOT_STATED).then_some((self.origin_value, self.difference))
+    }
+
     /// `amount EUR`; of rows the word alone.
     pub fn measured(&self) -> String {
         if self.unit.is_empty() || self.unit == self.measure {
@@ -89,8 +97,9 @@ impl Balance {
         let mut out = vec![format!("balance of run {} as of {}", self.run, self.as_of)];
         let width = |f: fn(&Step) -> usize| self.steps.iter().map(f).max().unwrap_or(0);
         let (step, measure) = (width(|s| s.step.chars().count()), width(|s| s.measured().chars().count()));
-        let (origin, target) =
-            (width(|s| s.origin_value.text(&s.unit).len()), width(|s| s.target_value.text(&s.unit).len()));
+        let stated = |s: &Step| s.compared().map_or_else(|| NOT_STATED.to_string(), |(value, _)| value.text(&s.unit));
+        let origin = self.steps.iter().map(|s| stated(s).len()).max().unwrap_or(0);
+        let target = width(|s| s.target_value.text(&s.unit).len());
         let mut of = "";
         for s in &self.steps {
             if s.of != of {
@@ -113,7 +122,7 @@ impl Balance {
                 "  {:<step$}  {:<measure$}  {:>origin$} → {:>target$}  {why}",
                 s.step,
                 s.measured(),
-                s.origin_value.text(&s.unit),
+                stated(s),
                 s.target_value.text(&s.unit)
             );
             out.push(line.trim_end().to_string());

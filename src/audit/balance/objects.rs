@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{SetExpr, Statement};
 
-use super::{Amount, Step};
+use super::{Amount, NOT_STATED, Step};
 use crate::checks::quoted;
 use crate::config::Project;
 use crate::config::project::Object;
@@ -137,7 +137,7 @@ impl Way<'_> {
             (lost, lost_rows, "of before stated totals were kept: they balanced when they were loaded"),
         ] {
             if files > 0 {
-                let mut silent = self.step(step, ROWS, ("not stated", Amount::default()), ("read", Amount::rows(rows)));
+                let mut silent = self.step(step, ROWS, (NOT_STATED, Amount::default()), ("read", Amount::rows(rows)));
                 (silent.reason, silent.holds) = (Some(format!("{} {why}", counted(files, "file"))), true);
                 silent.is_verified = false;
                 out.push(silent);

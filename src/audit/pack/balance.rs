@@ -86,13 +86,16 @@ fn on_their_way(material: &Material, chapter: &mut Chapter) {
     ];
     let mut table = Table::new(&heads.map(|(en, de)| language.pick(en, de)));
     for step in &balance.steps {
+        let compared = step.compared();
+        let from = compared.map(|(from, _)| written(from.text(&step.unit), language)).unwrap_or_default();
+        let difference = compared.map(|(_, by)| written(by.signed(&step.unit), language)).unwrap_or_default();
         table.rows.push(vec![
             step.of.clone(),
             step.step.clone(),
             step.measured(),
-            written(step.origin_value.text(&step.unit), language),
+            from,
             written(step.target_value.text(&step.unit), language),
-            written(step.difference.signed(&step.unit), language),
+            difference,
             outcome(step, language),
         ]);
     }

@@ -64,6 +64,13 @@ pub fn cover(material: &Material) -> Chapter {
                 "jede je gelesene Datei mit Prüfsumme, Zeilen und Kontrollsummen"
             )
         ),
+        format!(
+            "balance.csv: {}",
+            language.pick(
+                "rows and money from the sources to the marts, step by step",
+                "Zeilen und Beträge von den Quellen bis zu den Marts, Schritt für Schritt"
+            )
+        ),
         format!("checks.csv: {}", language.pick("every check with its result", "jede Prüfung mit ihrem Ergebnis")),
         format!(
             "files.sha256: {}",

@@ -72,7 +72,6 @@ pub fn balance(material: &Material) -> String {
         "difference",
         "reason",
         "holds",
-        "verified",
     ]);
     for step in material.balance.iter().flat_map(|b| &b.steps) {
         out += &line(&[
@@ -81,13 +80,16 @@ pub fn balance(material: &Material) -> String {
             &step.measure,
             &step.unit,
             &step.origin,
-            &step.origin_value.plain(),
+            &step.compared().map(|(from, _)| from.plain()).unwrap_or_default(),
             &step.target,
             &step.target_value.plain(),
-            &step.difference.plain(),
+            &step.compared().map(|(_, by)| by.plain()).unwrap_or_default(),
             step.reason.as_deref().unwrap_or_default(),
-            &step.holds.to_string(),
-            &step.is_verified.to_string(),
+            match (step.is_verified, step.holds) {
+                (false, true) => "not verifiable",
+                (_, true) => "true",
+                (_, false) => "false",
+            },
         ]);
     }
     out

@@ -247,6 +247,12 @@ impl Chain {
         self.links.iter().rev().find_map(|(run, link)| Some((*run, link.sha256.clone()?)))
     }
 
+    /// The run whose manifest has a digest.
+    pub fn run_of(&self, digest: &str) -> Option<u64> {
+        let is_it = |link: &Link| link.sha256.as_ref().is_some_and(|sha256| sha256.eq_ignore_ascii_case(digest));
+        self.links.iter().find(|(_, link)| is_it(link)).map(|(run, _)| *run)
+    }
+
     /// Whether a path is a manifest or a seal.
     pub fn has(&self, path: &str) -> bool {
         let number = number_of(path, ".json").or_else(|| number_of(path, ".sha256"));

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::audit::bundle::BUNDLE;
+use crate::audit::bundle;
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::manifest::{Manifest, RUNS};
 use crate::output::thousands;
@@ -40,6 +40,8 @@ pub struct Head {
     pub sha256: String,
     /// Whether a digest was given that was kept elsewhere, and it is this one.
     pub is_confirmed: bool,
+    /// The run whose digest was given: it and those before it are as they were then.
+    pub confirmed_run: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -129,11 +131,13 @@ const RESTORE: &str = "restore it from a copy of the warehouse; files of the rec
 
 /// Verifies one run with the manifests before it, or everything. `head` is the digest of the newest of these manifests, as it was kept elsewhere.
 pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Result<Verified> {
-    let site = look(store).await?;
-    if site.there.contains_key(BUNDLE) {
-        return Err(Error::config(format!("`{}` is an unpacked bundle, not a warehouse", store.label()))
-            .hint("`uramaki audit reproduce RUN --warehouse …` makes its run again; its own README.txt tells more"));
+    if let Some(kept) = head
+        && (kept.len() != 64 || !kept.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        return Err(Error::config("--head is no SHA-256").hint("64 hexadecimal digits, as `audit verify` prints them"));
     }
+    bundle::refuse(store).await?;
+    let site = look(store).await?;
     let mut found = Findings::default();
     let numbers = numbers(&site, run)?;
     let mut files = files::Named::default();
@@ -166,17 +170,14 @@ pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Resu
     }
     chain.judge(&mut found);
     let newest = chain.head();
-    let is_confirmed = match (head, &newest) {
-        (Some(kept), Some((number, sha256))) if !kept.eq_ignore_ascii_case(sha256) => {
-            found.fault(
-                Manifest::path(*number),
-                format!("the digest of run {number}, {sha256}, is not the one that was kept elsewhere"),
-                "was the digest kept of another run? If not, manifests have been written anew: compare with a copy of the warehouse",
-            );
-            false
-        }
-        (kept, _) => kept.is_some(),
-    };
+    let confirmed_run = head.and_then(|kept| chain.run_of(kept));
+    if let (Some(_), None, Some((number, sha256))) = (head, confirmed_run, &newest) {
+        found.cause(
+            Manifest::path(*number),
+            format!("no manifest up to run {number} has the digest that was kept elsewhere; this one has {sha256}"),
+            "the run that it was kept of was removed, or manifests have been written anew: compare with a copy of the warehouse",
+        );
+    }
     if run.is_none() {
         logs.last_checkpoints(&site, &mut found).await?;
         strays(&site, &chain, &files, &logs, &mut found);
@@ -192,7 +193,7 @@ pub async fn verify(store: &Store, run: Option<u64>, head: Option<&str>) -> Resu
     }
     Ok(Verified {
         run,
-        head: newest.map(|(run, sha256)| Head { run, sha256, is_confirmed }),
+        head: newest.map(|(run, sha256)| Head { run, sha256, is_confirmed: confirmed_run == Some(run), confirmed_run }),
         checked: found.checked,
         notes: found.notes,
         faults: found.faults,
@@ -242,7 +243,7 @@ fn numbers(site: &Site<'_>, run: Option<u64>) -> Result<Vec<u64>> {
 
 /// Files that nothing names.
 fn strays(site: &Site<'_>, chain: &chain::Chain, files: &files::Named, logs: &logs::Logs, found: &mut Findings) {
-    let mut looked = 0;
+    let (mut looked, mut of_logs) = (0, 0);
     for path in site.there.keys() {
         let is_passing = PASSING.contains(&path.as_str())
             || path.starts_with(&format!("{FAILED}/"))
@@ -265,7 +266,16 @@ fn strays(site: &Site<'_>, chain: &chain::Chain, files: &files::Named, logs: &lo
                 "was a run removed that named it? If not, find out who put it there; keep a copy before it is taken away",
             ),
         };
+        of_logs += u64::from(!explained && logs::version_of(path).is_some());
         found.unless(explained, path, what, hint);
+    }
+    if of_logs > 0 && found.faults.iter().all(|f| f.is_consequence) {
+        let newest = chain.head().map_or(0, |(run, _)| run);
+        found.cause(
+            Manifest::path(newest + 1),
+            format!("{of_logs} versions of Delta tables are of no run up to {newest}, the newest: one after it was removed"),
+            "restore its manifest and seal from a copy of the warehouse; if there never was such a run, somebody wrote into the tables",
+        );
     }
     found.count("files in the warehouse", looked);
 }
@@ -286,10 +296,14 @@ impl Verified {
         }
         if let Some(head) = &self.head {
             out.push(format!("newest manifest: run {}, sha256 {}", head.run, head.sha256));
-            out.push(match head.is_confirmed {
-                true => "  it is the one that was kept elsewhere".to_string(),
-                false => "  keep this digest elsewhere, and give it to `--head` the next time: who can write all of the warehouse can write it anew".to_string(),
+            out.push(match head.confirmed_run {
+                Some(run) if run == head.run => "  it is the one that was kept elsewhere".to_string(),
+                Some(run) => format!("  run {run} is the one that was kept elsewhere; for later runs only the warehouse vouches: keep this digest too"),
+                // Nobody keeps the digest of what does not hold.
+                None if !self.holds() => String::new(),
+                None => "  keep this digest elsewhere, and give it to `--head` the next time: who can write all of the warehouse can write it anew".to_string(),
             });
+            out.retain(|line| !line.is_empty());
         }
         let causes = self.faults.iter().filter(|f| !f.is_consequence).count();
         out.push(match (self.faults.len(), causes) {

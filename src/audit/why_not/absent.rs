@@ -6,13 +6,15 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue};
-use datafusion::logical_expr::{Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Subquery, ident};
+use datafusion::logical_expr::{
+    BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Operator, Subquery, ident,
+};
 use futures::future::BoxFuture;
 
 use super::forward::{Parts, a_row, ends_at};
 use super::line::every;
 use super::sources::Sources;
-use super::{Kind, Reason, Told};
+use super::{Kind, Reason, Told, sql};
 use crate::audit::rules::Rules;
 use crate::audit::trace::segment::project;
 use crate::audit::trace::session::Scene;
@@ -57,6 +59,8 @@ pub async fn row(store: &Store, manifest: &Manifest, typed: &str, key: &[String]
         let conditions = key.into_iter().map(|(name, value)| ident(name).eq(value)).collect();
         absent.table(table.clone(), conditions).await?;
     }
+    // What was found comes before where nothing was.
+    absent.reasons.sort_by_key(|reason| reason.kind == Kind::Unknown);
     Ok(Told {
         run: manifest.run,
         asked: format!("{table}, {}", asked.join(", ")),
@@ -162,6 +166,9 @@ impl Absent<'_> {
     ) -> BoxFuture<'s, Result<()>> {
         Box::pin(async move {
             // A part that always gives another value is not where the row is missing.
+            if conditions.iter().any(begins_otherwise) {
+                return Ok(());
+            }
             if conditions.iter().any(|c| c.column_refs().is_empty()) && !self.holds(&conditions).await? {
                 return Ok(());
             }
@@ -290,7 +297,18 @@ impl Absent<'_> {
                 return self.node(model, side.clone(), conditions).await;
             }
         }
-        self.note(ends_at(plan, model));
+        // What both sides give together cannot be looked for in one of them.
+        let is_of_both = |c: &&Expr| {
+            let refs = c.column_refs();
+            [node.left.schema(), node.right.schema()].iter().all(|s| refs.iter().any(|c| s.index_of_column(c).is_err()))
+        };
+        match conditions.iter().find(is_of_both) {
+            Some(condition) => {
+                let what = format!("no row that it joins gives `{}`", sql(condition));
+                self.note(Reason::new(Kind::Unknown, &model.name, what).in_sql(&model.file.sql_path, Some(condition)));
+            }
+            None => self.note(ends_at(plan, model)),
+        }
         Ok(())
     }
 
@@ -301,6 +319,38 @@ impl Absent<'_> {
             .build()
             .map_err(|e| engine::failed("looking for rows", &e))?;
         self.exists(&one, &fixed).await
+    }
+}
+
+/// Whether it asks a text that begins with a constant for a value that begins otherwise: `'no_reply:' || id = 'reopened:17'`.
+fn begins_otherwise(condition: &Expr) -> bool {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return false };
+    let (made, wanted) = if constant(right).is_some() { (left, right) } else { (right, left) };
+    let mut first = made.as_ref();
+    let mut is_made = false;
+    while let Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, .. }) = plain(first) {
+        (first, is_made) = (left, true);
+    }
+    match (constant(first), constant(wanted)) {
+        (Some(begin), Some(wanted)) => is_made && !wanted.starts_with(begin),
+        _ => false,
+    }
+}
+
+/// Without names and casts around it.
+fn plain(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => plain(&alias.expr),
+        Expr::Cast(cast) => plain(&cast.expr),
+        other => other,
+    }
+}
+
+/// A constant text.
+fn constant(expr: &Expr) -> Option<&str> {
+    match plain(expr) {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
     }
 }
 
