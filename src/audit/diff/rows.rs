@@ -90,10 +90,16 @@ impl Changes {
             }
             places.sort_by_key(|(batch, row)| (&object.files[*batch as usize], *row));
             let mut named = Vec::new();
+            // Rows of one batch stand together: its lines are read once.
+            let mut held: Option<(u32, Vec<i64>)> = None;
             for (batch, row) in places.into_iter().take(NAMED) {
-                let lines = lines(store, &object.batches[batch as usize].landed).await?;
+                let lines = match held.take() {
+                    Some((of, lines)) if of == batch => lines,
+                    _ => lines(store, &object.batches[batch as usize].landed).await?,
+                };
                 let file = &object.files[batch as usize];
                 named.push(lines.get(row as usize).map_or_else(|| file.clone(), |line| format!("{file}:{line}")));
+                held = Some((batch, lines));
             }
             out.push(Told { object: label.clone(), rows, places: named });
         }

@@ -64,11 +64,11 @@ impl<'a> Walk<'a> {
         self.columns.insert(table.to_string(), wanted);
         for name in graph.order.iter().rev() {
             let (Some(found), Some(model)) = (self.rows.get(name), graph.models.get(name)) else { continue };
+            let all = self.scene.rows_of(name);
             let target = match found {
-                Found::These(rows) if !is_most(rows.len() as u64, self.scene.rows_of(name)) => {
+                Found::These(rows) if !is_most(rows.len() as u64, all) => {
                     // Of all its rows: nothing has to be looked for.
-                    let is_whole = self.scene.rows_of(name) == Some(rows.len() as u64);
-                    if is_whole { None } else { Some(rows.batch()?) }
+                    if all == Some(rows.len() as u64) { None } else { Some(rows.batch()?) }
                 }
                 Found::These(_) | Found::All => {
                     if matches!(found, Found::These(_)) {
